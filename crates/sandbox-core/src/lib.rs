@@ -1,1 +1,43 @@
-//! Placeholder.
+//! The pure part of sandboxlib: what is asked for, what can be given, and what will be done.
+//!
+//! ```text
+//! SandboxConfig --negotiate--> Granted --Backend::plan--> Plan --sandbox_sys::spawn--> Outcome
+//! ```
+//!
+//! Everything here is a value. This crate does not read files, start processes or call the kernel:
+//! `sandbox-sys` probes the host into a [`HostFacts`] and carries out a [`Plan`], and a backend crate
+//! (`sandbox-luc`, `sandbox-chroot`) turns what was granted into that plan.
+//!
+//! It does not: know any backend, decide silently (every [`Downgrade`] is reported), or accept a
+//! configuration that was not negotiated ([`Granted`] has no other constructor).
+#![forbid(unsafe_code)]
+
+mod backend;
+mod builder;
+mod capability;
+mod command;
+mod config;
+mod error;
+mod explain;
+mod facts;
+mod mount;
+mod negotiate;
+mod os_text;
+mod outcome;
+mod path;
+mod plan;
+
+pub use backend::{
+    BACKEND_VARIABLE, Backend, PlanError, Preference, SelectError, Selection, select,
+};
+pub use builder::SandboxConfigBuilder;
+pub use capability::{BackendName, Capabilities, Feature, Obstacle, Setting, Support, WhyNot};
+pub use command::{CaptureLimit, CommandLine, Environment, Inherit, Input, Output};
+pub use config::{Hostname, Isolation, Root, SandboxConfig, User, Writable};
+pub use error::{ConfigError, Field, Unmet, Unsupported};
+pub use facts::{Ability, HostFacts, Platform, Standing};
+pub use mount::{Filesystem, Mount, MountFlag, OverlayUpper, Recursion};
+pub use negotiate::{Downgrade, Granted, Policy, negotiate};
+pub use outcome::{Captured, Outcome, Status, Usage};
+pub use path::InsidePath;
+pub use plan::{Exec, IdMap, Missing, Namespace, NewFilesystem, Note, Plan, Step};

@@ -1,0 +1,297 @@
+//! What is asked for: the whole configuration of one sandbox, as plain data.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::{CommandLine, Environment, Input, Output};
+use crate::error::{ConfigError, Field};
+use crate::mount::Mount;
+use crate::os_text::{OsText, has_nul};
+use crate::path::InsidePath;
+
+/// Everything that is asked of a sandbox. Made by [`SandboxConfig::builder`] or read from a file; the
+/// names are the same in Rust, TOML and JSON (there with `-`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SandboxConfig {
+    /// The program and its arguments.
+    pub command: CommandLine,
+    /// The working directory inside the sandbox. Default: `/` where a root is given; the caller's own
+    /// where the root is the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<InsidePath>,
+    /// The environment. Default: the caller's.
+    #[serde(default)]
+    pub env: Environment,
+    /// What the sandbox sees as `/`. Default: the host's.
+    #[serde(default)]
+    pub root: Root,
+    /// What can be written, applied after `extra_mounts`. Default: everything, as far as permissions go.
+    #[serde(default)]
+    pub writable: Writable,
+    /// Whether mounts made inside stay inside. Default: undefined.
+    #[serde(default)]
+    pub mounts: Isolation,
+    /// What is mounted inside, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra_mounts: Vec<Mount>,
+    /// Whether the sandbox has a network stack of its own, with nothing but loopback. Default: undefined.
+    #[serde(default)]
+    pub network: Isolation,
+    /// Whether the sandbox sees only its own processes. Default: undefined.
+    #[serde(default)]
+    pub processes: Isolation,
+    /// Whether System V and POSIX IPC objects are the sandbox's own. Default: undefined.
+    #[serde(default)]
+    pub ipc: Isolation,
+    /// The host name inside. Default: undefined, so the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<Hostname>,
+    /// Who the command runs as. Default: the caller.
+    #[serde(default)]
+    pub user: User,
+    /// Standard input. Default: null.
+    #[serde(default)]
+    pub stdin: Input,
+    /// Standard output. Default: captured.
+    #[serde(default)]
+    pub stdout: Output,
+    /// Standard error. Default: captured.
+    #[serde(default)]
+    pub stderr: Output,
+}
+
+/// What the sandbox sees as its root directory.
+///
+/// In a file: `"host"`, `"empty"`, or the path of a directory (`"./host"` for one of that name).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "OsText", into = "OsText")]
+#[non_exhaustive]
+pub enum Root {
+    /// The host's root: no isolation of files but what `writable` and `extra_mounts` give.
+    #[default]
+    Host,
+    /// A directory of the host.
+    Directory(PathBuf),
+    /// Nothing but what `extra_mounts` put there (a tmpfs).
+    Empty,
+}
+
+impl From<OsText> for Root {
+    fn from(text: OsText) -> Self {
+        match text.0.to_str() {
+            Some("host") => Self::Host,
+            Some("empty") => Self::Empty,
+            _ => Self::Directory(text.0.into()),
+        }
+    }
+}
+
+impl From<Root> for OsText {
+    fn from(root: Root) -> Self {
+        Self(match root {
+            Root::Host => "host".into(),
+            Root::Empty => "empty".into(),
+            Root::Directory(path) if path == Path::new("host") || path == Path::new("empty") => {
+                Path::new(".").join(path).into()
+            }
+            Root::Directory(path) => path.into(),
+        })
+    }
+}
+
+/// Whether something is the sandbox's own. `Undefined` means that no attempt is made either way.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Isolation {
+    /// Whatever the backend does anyway.
+    #[default]
+    Undefined,
+    /// The sandbox's own, apart from the host's.
+    Isolated,
+}
+
+/// Which files and directories the command can write.
+///
+/// In a file: `"all"`, `"nothing"` or a list of paths inside the sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "WritableRepr", into = "WritableRepr")]
+#[non_exhaustive]
+pub enum Writable {
+    /// Everything that permissions allow.
+    #[default]
+    All,
+    /// These and what is below them; nothing else. They must exist.
+    Only(Vec<InsidePath>),
+    /// Nothing at all.
+    Nothing,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WritableRepr {
+    Word(String),
+    Paths(Vec<InsidePath>),
+}
+
+impl TryFrom<WritableRepr> for Writable {
+    type Error = ConfigError;
+
+    fn try_from(repr: WritableRepr) -> Result<Self, ConfigError> {
+        match repr {
+            WritableRepr::Word(word) if word == "all" => Ok(Self::All),
+            WritableRepr::Word(word) if word == "nothing" => Ok(Self::Nothing),
+            WritableRepr::Word(word) => {
+                let expected = "give `all`, `nothing` or a list of paths".to_owned();
+                let value = word.into();
+                Err(ConfigError::Invalid { field: "writable".into(), value, expected })
+            }
+            WritableRepr::Paths(paths) => Ok(Self::Only(paths)),
+        }
+    }
+}
+
+impl From<Writable> for WritableRepr {
+    fn from(writable: Writable) -> Self {
+        match writable {
+            Writable::All => Self::Word("all".into()),
+            Writable::Nothing => Self::Word("nothing".into()),
+            Writable::Only(paths) => Self::Paths(paths),
+        }
+    }
+}
+
+/// Who the command runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum User {
+    /// The caller's own ids.
+    #[default]
+    Same,
+    /// User 0 and group 0 inside. Without privilege these are the caller's own ids under other names
+    /// (user_namespaces(7)).
+    Root,
+    /// These ids inside. With privilege they are the real ones; without, names for the caller's own.
+    Ids {
+        /// The user.
+        uid: u32,
+        /// The group.
+        gid: u32,
+    },
+}
+
+/// A host name: 1 to 64 bytes (`__NEW_UTS_LEN`, uname(2)) of letters, digits, `-` and `.`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hostname(String);
+
+impl Hostname {
+    /// A host name.
+    pub fn new(name: impl Into<String>) -> Result<Self, ConfigError> {
+        let name = name.into();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if (1..=64).contains(&name.len()) && name.chars().all(plain) {
+            return Ok(Self(name));
+        }
+        let expected = "give 1 to 64 letters, digits, `-`, `_` or `.`".to_owned();
+        Err(ConfigError::Invalid { field: "hostname".into(), value: name.into(), expected })
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Hostname {
+    type Error = ConfigError;
+
+    fn try_from(name: String) -> Result<Self, ConfigError> {
+        Self::new(name)
+    }
+}
+
+impl From<Hostname> for String {
+    fn from(name: Hostname) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for Hostname {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl SandboxConfig {
+    /// The configuration of a command with every setting at its default.
+    pub fn new(command: CommandLine) -> Self {
+        Self {
+            command,
+            cwd: None,
+            env: Environment::default(),
+            root: Root::default(),
+            writable: Writable::default(),
+            mounts: Isolation::default(),
+            extra_mounts: Vec::new(),
+            network: Isolation::default(),
+            processes: Isolation::default(),
+            ipc: Isolation::default(),
+            hostname: None,
+            user: User::default(),
+            stdin: Input::default(),
+            stdout: Output::default(),
+            stderr: Output::default(),
+        }
+    }
+
+    /// Checks what no type can hold: paths of the host, variables, mounts, and streams that fit.
+    ///
+    /// A builder does this; call it on a configuration that was read from a file.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.env.validate()?;
+        if let Root::Directory(path) = &self.root {
+            host_path(path, "root")?;
+        }
+        for (index, mount) in self.extra_mounts.iter().enumerate() {
+            mount.validate(&Field::new(format!("extra_mounts[{index}]")))?;
+        }
+        if let Input::File(path) = &self.stdin {
+            host_path(path, "stdin")?;
+        }
+        for (stream, field) in [(&self.stdout, "stdout"), (&self.stderr, "stderr")] {
+            match stream {
+                Output::File(path) => host_path(path, field)?,
+                Output::ToStdout if field == "stdout" => {
+                    let expected = "only stderr can go where stdout goes".to_owned();
+                    let value = "to-stdout".into();
+                    return Err(ConfigError::Invalid { field: field.into(), value, expected });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn host_path(path: &Path, field: &'static str) -> Result<(), ConfigError> {
+    let text: &OsStr = path.as_os_str();
+    if text.is_empty() {
+        return Err(ConfigError::Empty {
+            field: field.into(),
+            expected: "give a path of the host",
+        });
+    }
+    if has_nul(text) {
+        return Err(ConfigError::Nul { field: field.into(), value: text.to_owned() });
+    }
+    Ok(())
+}

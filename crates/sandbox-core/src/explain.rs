@@ -1,0 +1,127 @@
+//! Plans in words, for `--explain` and for error messages.
+
+use std::fmt;
+
+use crate::mount::{MountFlag, Recursion};
+use crate::plan::{Missing, NewFilesystem, Plan, Step};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "backend: {}", self.backend)?;
+        if !self.namespaces.is_empty() {
+            let names: Vec<_> = self.namespaces.iter().map(ToString::to_string).collect();
+            writeln!(f, "new namespaces: {}", names.join(", "))?;
+        }
+        for (number, step) in (1..).zip(&self.steps) {
+            writeln!(f, "{number:3}. {step}")?;
+        }
+        write!(f, "{:3}. execute", self.steps.len() + 1)?;
+        for word in self.exec.command.words() {
+            write!(f, " {}", word.display())?;
+        }
+        writeln!(f)?;
+        for downgrade in &self.downgrades {
+            writeln!(f, "downgrade: {downgrade}")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MapIds { uid, gid } => {
+                let (u, g) = (uid, gid);
+                write!(f, "map user {} to {}, group ", u.inside, u.outside)?;
+                write!(f, "{} to {}", g.inside, g.outside)
+            }
+            Self::PrivateMounts => f.write_str("make all mounts private"),
+            Self::RootTree(path) => write!(f, "take {} as the new root", path.display()),
+            Self::RootDirectory(path) => write!(f, "take {} as the root in place", path.display()),
+            Self::RootEmpty => f.write_str("take an empty tmpfs as the new root"),
+            Self::MakeDirectory(path) => write!(f, "make the directory {path} if missing"),
+            Self::MakeTarget { target, like } => {
+                write!(f, "make the mount point {target} if missing, like {}", like.display())
+            }
+            Self::Symlink { at, to } => write!(f, "link {at} to {to}"),
+            Self::Bind { source, target, recursion, flags } => {
+                let rest =
+                    if *recursion == Recursion::Recursive { "" } else { " without submounts" };
+                write!(f, "bind {}{rest} on {target}{}", source.display(), Flags(flags))
+            }
+            Self::Mount { filesystem, target, flags } => {
+                write!(f, "mount {filesystem} on {target}{}", Flags(flags))
+            }
+            Self::Restrict { target, flags, missing } => {
+                let missing = if *missing == Missing::IsFine { ", if present" } else { "" };
+                write!(f, "restrict {target}{}{missing}", Flags(flags))
+            }
+            Self::Mask(path) => write!(f, "mask {path}, if present"),
+            Self::HoldWritable(path) => write!(f, "hold {path} writable"),
+            Self::ReadOnly => f.write_str("make every mount of the new root read-only"),
+            Self::ReleaseWritable(path) => write!(f, "put {path} back writable"),
+            Self::PivotRoot => f.write_str("pivot to the new root and detach the old one"),
+            Self::Chroot => f.write_str("chroot to the new root"),
+            Self::LoopbackUp => f.write_str("bring the loopback interface up"),
+            Self::SetHostname(name) => write!(f, "set the host name to {name}"),
+            Self::ChangeDirectory(path) => write!(f, "change the working directory to {path}"),
+            Self::SetIds { uid, gid } => {
+                write!(f, "become user {uid}, group {gid}, no other groups")
+            }
+            Self::DropCapabilities => f.write_str("drop all capabilities"),
+            Self::NoNewPrivileges => f.write_str("set no_new_privs"),
+            Self::BlockTerminalInput => f.write_str("refuse TIOCSTI and TIOCLINUX"),
+        }
+    }
+}
+
+impl fmt::Display for NewFilesystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proc => f.write_str("proc"),
+            Self::Tmpfs { size, mode } => {
+                write!(f, "tmpfs (mode {mode:04o}")?;
+                if let Some(size) = size {
+                    write!(f, ", {size} bytes")?;
+                }
+                f.write_str(")")
+            }
+            Self::Devpts => f.write_str("devpts"),
+            Self::Sysfs => f.write_str("sysfs"),
+            Self::Mqueue => f.write_str("mqueue"),
+            Self::Overlay { lower, upper } => {
+                write!(f, "overlay (lower")?;
+                for path in lower {
+                    write!(f, " {}", path.display())?;
+                }
+                if let Some(upper) = upper {
+                    write!(f, ", upper {}", upper.upper.display())?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+impl fmt::Display for MountFlag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ReadOnly => "ro",
+            Self::NoSuid => "nosuid",
+            Self::NoDev => "nodev",
+            Self::NoExec => "noexec",
+        })
+    }
+}
+
+struct Flags<'a>(&'a [MountFlag]);
+
+impl fmt::Display for Flags<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        if words.is_empty() { Ok(()) } else { write!(f, " ({})", words.join(",")) }
+    }
+}

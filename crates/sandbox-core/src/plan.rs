@@ -1,0 +1,269 @@
+//! A plan: the ordered list of what will be done, as a pure value.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::capability::{BackendName, Setting};
+use crate::command::{CommandLine, Environment, Input, Output};
+use crate::mount::{MountFlag, OverlayUpper, Recursion};
+use crate::negotiate::{Downgrade, Granted};
+use crate::path::InsidePath;
+
+/// Everything that will be done for one sandbox, in order, before the command runs.
+///
+/// A plan is printed by `--explain`, compared in tests, and carried out by `sandbox_sys::spawn`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The backend that made it.
+    pub backend: BackendName,
+    /// The namespaces that the child is created in.
+    pub namespaces: Vec<Namespace>,
+    /// What the child does, in order.
+    pub steps: Vec<Step>,
+    /// What is executed at the end.
+    pub exec: Exec,
+    /// What the caller should know: how a granted setting is met in a way that could surprise.
+    pub notes: Vec<Note>,
+    /// What was stepped down on the way here.
+    pub downgrades: Vec<Downgrade>,
+}
+
+/// The kinds of Linux namespaces (namespaces(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Namespace {
+    /// user_namespaces(7)
+    User,
+    /// mount_namespaces(7)
+    Mount,
+    /// pid_namespaces(7)
+    Pid,
+    /// network_namespaces(7)
+    Network,
+    /// ipc_namespaces(7)
+    Ipc,
+    /// uts_namespaces(7)
+    Uts,
+    /// cgroup_namespaces(7)
+    Cgroup,
+}
+
+/// One operation of the child. Each is one thing that the kernel is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Names the caller's ids in the new user namespace.
+    MapIds {
+        /// The user inside, and the one outside that it stands for.
+        uid: IdMap,
+        /// The same for the group.
+        gid: IdMap,
+    },
+    /// Cuts the propagation of mounts, both ways, recursively.
+    PrivateMounts,
+    /// Takes a copy of a directory, with the mounts below it, as the new root.
+    RootTree(PathBuf),
+    /// Takes a directory as it is as the new root, without a mount of its own.
+    RootDirectory(PathBuf),
+    /// Takes an empty tmpfs as the new root.
+    RootEmpty,
+    /// Makes a directory in the new root, with its parents, where it is missing; it is removed again
+    /// at the end.
+    MakeDirectory(InsidePath),
+    /// Makes a mount target of the kind that the source is, where it is missing.
+    MakeTarget {
+        /// The target.
+        target: InsidePath,
+        /// The host path that decides between a directory and a file.
+        like: PathBuf,
+    },
+    /// Makes a symbolic link in a file system that the plan itself has mounted.
+    Symlink {
+        /// The link.
+        at: InsidePath,
+        /// Its content.
+        to: &'static str,
+    },
+    /// Binds a host path.
+    Bind {
+        /// The host path.
+        source: PathBuf,
+        /// The target.
+        target: InsidePath,
+        /// Whether the mounts below come along.
+        recursion: Recursion,
+        /// Restrictions.
+        flags: Vec<MountFlag>,
+    },
+    /// Mounts a new file system.
+    Mount {
+        /// What.
+        filesystem: NewFilesystem,
+        /// The target.
+        target: InsidePath,
+        /// Restrictions.
+        flags: Vec<MountFlag>,
+    },
+    /// Restricts what is at a path, mounting it onto itself first.
+    Restrict {
+        /// The path.
+        target: InsidePath,
+        /// Restrictions.
+        flags: Vec<MountFlag>,
+        /// What a missing path means.
+        missing: Missing,
+    },
+    /// Hides what is at a path: an empty read-only directory or `/dev/null` takes its place.
+    Mask(InsidePath),
+    /// Keeps hold of a path that will stay writable.
+    HoldWritable(InsidePath),
+    /// Makes every mount of the new root read-only, with one system call.
+    ReadOnly,
+    /// Mounts a held path back over its read-only self.
+    ReleaseWritable(InsidePath),
+    /// Makes the new root the root, and detaches the old one.
+    PivotRoot,
+    /// Makes the new root the root, by chroot(2).
+    Chroot,
+    /// Brings the loopback interface up.
+    LoopbackUp,
+    /// Sets the host name, and clears the domain name.
+    SetHostname(String),
+    /// Changes the working directory.
+    ChangeDirectory(InsidePath),
+    /// Gives up supplementary groups and becomes a user and a group.
+    SetIds {
+        /// The user.
+        uid: u32,
+        /// The group.
+        gid: u32,
+    },
+    /// Gives up all capabilities, in every set, for good.
+    DropCapabilities,
+    /// No program can give privileges any more (`PR_SET_NO_NEW_PRIVS`).
+    NoNewPrivileges,
+    /// Refuses to push input into a terminal (`TIOCSTI`, `TIOCLINUX`), by a seccomp filter.
+    BlockTerminalInput,
+}
+
+/// What it means that a path does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// An error.
+    Fails,
+    /// There is nothing to do.
+    IsFine,
+}
+
+/// One id inside and the id outside that it stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct IdMap {
+    /// In the sandbox.
+    pub inside: u32,
+    /// In the caller's user namespace.
+    pub outside: u32,
+}
+
+/// File systems that a plan mounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NewFilesystem {
+    /// proc(5)
+    Proc,
+    /// tmpfs(5)
+    Tmpfs {
+        /// At most so many bytes.
+        size: Option<u64>,
+        /// The permission bits of its root.
+        mode: u32,
+    },
+    /// devpts, with an instance of its own.
+    Devpts,
+    /// sysfs(5)
+    Sysfs,
+    /// mq_overview(7)
+    Mqueue,
+    /// overlayfs
+    Overlay {
+        /// The layers, the uppermost first.
+        lower: Vec<PathBuf>,
+        /// Where changes go.
+        upper: Option<OverlayUpper>,
+    },
+}
+
+/// The command, and how it is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exec {
+    /// The command line.
+    pub command: CommandLine,
+    /// Its environment.
+    pub env: Environment,
+    /// Standard input.
+    pub stdin: Input,
+    /// Standard output.
+    pub stdout: Output,
+    /// Standard error.
+    pub stderr: Output,
+}
+
+/// Something about how a setting is met that the caller should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Note {
+    /// The setting.
+    pub setting: Setting,
+    /// What, in one sentence.
+    pub text: String,
+}
+
+impl Note {
+    /// A note.
+    pub fn new(setting: Setting, text: impl Into<String>) -> Self {
+        Self { setting, text: text.into() }
+    }
+}
+
+impl Plan {
+    /// The plan that only executes the command of a granted configuration.
+    pub fn new(granted: &Granted) -> Self {
+        let config = granted.config();
+        let exec = Exec {
+            command: config.command.clone(),
+            env: config.env.clone(),
+            stdin: config.stdin.clone(),
+            stdout: config.stdout.clone(),
+            stderr: config.stderr.clone(),
+        };
+        Self {
+            backend: granted.backend(),
+            namespaces: Vec::new(),
+            steps: Vec::new(),
+            exec,
+            notes: Vec::new(),
+            downgrades: granted.downgrades().to_vec(),
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.text)
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::User => "user",
+            Self::Mount => "mount",
+            Self::Pid => "pid",
+            Self::Network => "network",
+            Self::Ipc => "ipc",
+            Self::Uts => "uts",
+            Self::Cgroup => "cgroup",
+        })
+    }
+}
