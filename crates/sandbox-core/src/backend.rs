@@ -133,7 +133,8 @@ pub fn select<'a>(
     let mut rejected = Vec::new();
     let mut best: Option<Selection<'a>> = None;
     for backend in candidates {
-        match negotiate(config, &backend.capabilities(host), policy) {
+        let capabilities = backend.capabilities(host);
+        match negotiate(config, &capabilities, policy) {
             Ok(granted) => {
                 let fewer = best.as_ref().is_none_or(|best| {
                     granted.downgrades().len() < best.granted.downgrades().len()
@@ -143,6 +144,8 @@ pub fn select<'a>(
                     let ignored_variable = ignored_variable.clone();
                     best = Some(Selection { backend, granted, rejected, ignored_variable });
                 }
+                // Should a later one do better, this is why.
+                rejected.extend(negotiate(config, &capabilities, &Policy::Require).err());
             }
             Err(unsupported) => rejected.push(unsupported),
         }

@@ -190,20 +190,51 @@ pub enum CaptureLimit {
 
 mod variables {
     use super::OsText;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use std::{collections::BTreeMap, ffi::OsString};
+    use serde::de::{MapAccess, SeqAccess, Visitor};
+    use serde::{Deserializer, Serializer};
+    use std::{collections::BTreeMap, ffi::OsString, fmt};
 
     type Map = BTreeMap<OsString, OsString>;
 
+    /// A table, or where a name is not UTF-8 and so cannot be a key, a list of pairs.
     pub(super) fn serialize<S: Serializer>(map: &Map, to: S) -> Result<S::Ok, S::Error> {
-        let map: BTreeMap<_, _> =
-            map.iter().map(|(name, value)| (OsText(name.clone()), OsText(value.clone()))).collect();
-        map.serialize(to)
+        let text = |text: &OsString| OsText(text.clone());
+        let pairs = map.iter().map(|(name, value)| (text(name), text(value)));
+        if map.keys().all(|name| name.to_str().is_some()) {
+            to.collect_map(pairs)
+        } else {
+            to.collect_seq(pairs)
+        }
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Map, D::Error> {
-        let map = BTreeMap::<OsText, OsText>::deserialize(from)?;
-        Ok(map.into_iter().map(|(name, value)| (name.0, value.0)).collect())
+        from.deserialize_any(MapVisitor)
+    }
+
+    struct MapVisitor;
+
+    impl<'de> Visitor<'de> for MapVisitor {
+        type Value = Map;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table of variables, or a list of [name, value]")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Map, A::Error> {
+            let mut map = Map::new();
+            while let Some((name, value)) = items.next_entry::<OsText, OsText>()? {
+                map.insert(name.0, value.0);
+            }
+            Ok(map)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Map, A::Error> {
+            let mut map = Map::new();
+            while let Some((name, value)) = items.next_element::<(OsText, OsText)>()? {
+                map.insert(name.0, value.0);
+            }
+            Ok(map)
+        }
     }
 }
 

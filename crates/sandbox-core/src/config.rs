@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::command::{CommandLine, Environment, Input, Output};
 use crate::error::{ConfigError, Field};
@@ -121,8 +122,8 @@ pub enum Isolation {
 /// Which files and directories the command can write.
 ///
 /// In a file: `"all"`, `"nothing"` or a list of paths inside the sandbox.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "WritableRepr", into = "WritableRepr")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(into = "WritableRepr")]
 #[non_exhaustive]
 pub enum Writable {
     /// Everything that permissions allow.
@@ -134,43 +135,58 @@ pub enum Writable {
     Nothing,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(untagged)]
 enum WritableRepr {
-    Word(String),
+    Word(&'static str),
     Paths(Vec<InsidePath>),
-}
-
-impl TryFrom<WritableRepr> for Writable {
-    type Error = ConfigError;
-
-    fn try_from(repr: WritableRepr) -> Result<Self, ConfigError> {
-        match repr {
-            WritableRepr::Word(word) if word == "all" => Ok(Self::All),
-            WritableRepr::Word(word) if word == "nothing" => Ok(Self::Nothing),
-            WritableRepr::Word(word) => {
-                let expected = "give `all`, `nothing` or a list of paths".to_owned();
-                let value = word.into();
-                Err(ConfigError::Invalid { field: "writable".into(), value, expected })
-            }
-            WritableRepr::Paths(paths) => Ok(Self::Only(paths)),
-        }
-    }
 }
 
 impl From<Writable> for WritableRepr {
     fn from(writable: Writable) -> Self {
         match writable {
-            Writable::All => Self::Word("all".into()),
-            Writable::Nothing => Self::Word("nothing".into()),
+            Writable::All => Self::Word("all"),
+            Writable::Nothing => Self::Word("nothing"),
             Writable::Only(paths) => Self::Paths(paths),
         }
     }
 }
 
+impl<'de> Deserialize<'de> for Writable {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(WritableVisitor)
+    }
+}
+
+struct WritableVisitor;
+
+impl<'de> Visitor<'de> for WritableVisitor {
+    type Value = Writable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`all`, `nothing` or a list of paths")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Writable, E> {
+        match word {
+            "all" => Ok(Writable::All),
+            "nothing" => Ok(Writable::Nothing),
+            _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Writable, A::Error> {
+        let mut paths = Vec::new();
+        while let Some(path) = items.next_element()? {
+            paths.push(path);
+        }
+        Ok(Writable::Only(paths))
+    }
+}
+
 /// Who the command runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum User {
     /// The caller's own ids.
@@ -188,7 +204,7 @@ pub enum User {
     },
 }
 
-/// A host name: 1 to 64 bytes (`__NEW_UTS_LEN`, uname(2)) of letters, digits, `-` and `.`.
+/// A host name: 1 to 64 bytes (`__NEW_UTS_LEN`, uname(2)) of letters, digits, `-`, `_` and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Hostname(String);

@@ -1,7 +1,7 @@
 //! What can be wrong with a configuration, found before anything is done.
 
 use std::ffi::OsString;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::{BackendName, Setting, WhyNot};
 
@@ -116,7 +116,20 @@ pub struct Unsupported {
     pub unmet: Vec<Unmet>,
 }
 
+/// One clause for each reason: a missing privilege is usually behind several settings.
 fn list(unmet: &[Unmet]) -> String {
-    let lines: Vec<_> = unmet.iter().map(ToString::to_string).collect();
-    lines.join("; ")
+    let mut clauses: Vec<(Vec<String>, &WhyNot)> = Vec::new();
+    for one in unmet {
+        let mut name = format!("{} = {}", one.setting, one.requested);
+        if !one.supported.is_empty() {
+            let _ = write!(name, " (supported here: {})", one.supported.join(", "));
+        }
+        match clauses.iter_mut().find(|(_, why)| **why == one.why) {
+            Some((names, _)) => names.push(name),
+            None => clauses.push((vec![name], &one.why)),
+        }
+    }
+    let clauses: Vec<_> =
+        clauses.iter().map(|(names, why)| format!("{}: {why}", names.join(", "))).collect();
+    clauses.join("; ")
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::mount::{MountFlag, Recursion};
-use crate::plan::{Missing, NewFilesystem, Plan, Step};
+use crate::plan::{Missing, NewFilesystem, Plan, Session, Step};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,6 +18,9 @@ impl fmt::Display for Plan {
         write!(f, "{:3}. execute", self.steps.len() + 1)?;
         for word in self.exec.command.words() {
             write!(f, " {}", word.display())?;
+        }
+        if self.exec.session == Session::New {
+            f.write_str(" (in a new session)")?;
         }
         writeln!(f)?;
         for downgrade in &self.downgrades {
@@ -63,11 +66,13 @@ impl fmt::Display for Step {
             Self::HoldWritable(path) => write!(f, "hold {path} writable"),
             Self::ReadOnly => f.write_str("make every mount of the new root read-only"),
             Self::ReleaseWritable(path) => write!(f, "put {path} back writable"),
+            Self::Reopen(path) => write!(f, "make the mount on {path} writable again"),
             Self::PivotRoot => f.write_str("pivot to the new root and detach the old one"),
             Self::Chroot => f.write_str("chroot to the new root"),
             Self::LoopbackUp => f.write_str("bring the loopback interface up"),
             Self::SetHostname(name) => write!(f, "set the host name to {name}"),
             Self::ChangeDirectory(path) => write!(f, "change the working directory to {path}"),
+            Self::KeepDirectory => f.write_str("change to the caller's working directory"),
             Self::SetIds { uid, gid } => {
                 write!(f, "become user {uid}, group {gid}, no other groups")
             }
@@ -92,7 +97,7 @@ impl fmt::Display for NewFilesystem {
             Self::Devpts => f.write_str("devpts"),
             Self::Sysfs => f.write_str("sysfs"),
             Self::Mqueue => f.write_str("mqueue"),
-            Self::Overlay { lower, upper } => {
+            Self::Overlay { lower, upper, .. } => {
                 write!(f, "overlay (lower")?;
                 for path in lower {
                     write!(f, " {}", path.display())?;

@@ -17,9 +17,11 @@ mod builder;
 mod capability;
 mod command;
 mod config;
+mod device;
 mod error;
 mod explain;
 mod facts;
+mod fstab;
 mod mount;
 mod negotiate;
 mod os_text;
@@ -34,10 +36,18 @@ pub use builder::SandboxConfigBuilder;
 pub use capability::{BackendName, Capabilities, Feature, Obstacle, Setting, Support, WhyNot};
 pub use command::{CaptureLimit, CommandLine, Environment, Inherit, Input, Output};
 pub use config::{Hostname, Isolation, Root, SandboxConfig, User, Writable};
+pub use device::minimal_dev;
 pub use error::{ConfigError, Field, Unmet, Unsupported};
 pub use facts::{Ability, HostFacts, Platform, Standing};
 pub use mount::{Filesystem, Mount, MountFlag, OverlayUpper, Recursion};
 pub use negotiate::{Downgrade, Granted, Policy, negotiate};
 pub use outcome::{Captured, Outcome, Status, Usage};
 pub use path::InsidePath;
-pub use plan::{Exec, IdMap, Missing, Namespace, NewFilesystem, Note, Plan, Step};
+pub use plan::{
+    Exec, IdMap, Missing, Namespace, NewFilesystem, Note, OverlayMarks, Plan, Session, Step,
+};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,37 +4,51 @@
 //! text where they are UTF-8, and as a list of bytes otherwise, so that nothing is lost either way.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An [`OsString`] that serialises as text where it can.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "Repr", into = "Repr")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct OsText(pub(crate) OsString);
 
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Repr {
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-impl From<Repr> for OsText {
-    fn from(repr: Repr) -> Self {
-        Self(match repr {
-            Repr::Text(text) => text.into(),
-            Repr::Bytes(bytes) => OsString::from_vec(bytes),
-        })
+impl Serialize for OsText {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0.to_str() {
+            Some(text) => to.serialize_str(text),
+            None => to.collect_seq(self.0.as_bytes()),
+        }
     }
 }
 
-impl From<OsText> for Repr {
-    fn from(text: OsText) -> Self {
-        match text.0.into_string() {
-            Ok(text) => Self::Text(text),
-            Err(bytes) => Self::Bytes(bytes.into_vec()),
+impl<'de> Deserialize<'de> for OsText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(OsTextVisitor)
+    }
+}
+
+/// Reads both forms; an untagged enum would, but could not say what is wrong with a value.
+struct OsTextVisitor;
+
+impl<'de> Visitor<'de> for OsTextVisitor {
+    type Value = OsText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, or a list of bytes")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OsText, E> {
+        Ok(OsText(text.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<OsText, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(byte) = items.next_element()? {
+            bytes.push(byte);
         }
+        Ok(OsText(OsString::from_vec(bytes)))
     }
 }
 

@@ -122,6 +122,8 @@ pub enum Step {
     ReadOnly,
     /// Mounts a held path back over its read-only self.
     ReleaseWritable(InsidePath),
+    /// Makes one mount of the plan's own, on which nothing is restricted, writable again.
+    Reopen(InsidePath),
     /// Makes the new root the root, and detaches the old one.
     PivotRoot,
     /// Makes the new root the root, by chroot(2).
@@ -132,6 +134,8 @@ pub enum Step {
     SetHostname(String),
     /// Changes the working directory.
     ChangeDirectory(InsidePath),
+    /// Changes to the directory that the caller is in, by its path.
+    KeepDirectory,
     /// Gives up supplementary groups and becomes a user and a group.
     SetIds {
         /// The user.
@@ -190,7 +194,18 @@ pub enum NewFilesystem {
         lower: Vec<PathBuf>,
         /// Where changes go.
         upper: Option<OverlayUpper>,
+        /// Where the overlay keeps its own marks.
+        marks: OverlayMarks,
     },
+}
+
+/// Where overlayfs keeps whiteouts' and opaque directories' extended attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OverlayMarks {
+    /// `trusted.overlay.*`, which only the privileged can read.
+    Trusted,
+    /// `user.overlay.*` (the option `userxattr`), for everybody else.
+    User,
 }
 
 /// The command, and how it is started.
@@ -207,6 +222,17 @@ pub struct Exec {
     pub stdout: Output,
     /// Standard error.
     pub stderr: Output,
+    /// The session that it belongs to.
+    pub session: Session,
+}
+
+/// The session of the command (setsid(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Session {
+    /// The caller's: terminals and job control work as without a sandbox.
+    Callers,
+    /// One of its own, without a controlling terminal.
+    New,
 }
 
 /// Something about how a setting is met that the caller should know.
@@ -236,6 +262,7 @@ impl Plan {
             stdin: config.stdin.clone(),
             stdout: config.stdout.clone(),
             stderr: config.stderr.clone(),
+            session: Session::Callers,
         };
         Self {
             backend: granted.backend(),

@@ -1,1 +1,41 @@
-//! Placeholder.
+//! The one crate of sandboxlib that acts: it probes the host and carries out plans.
+//!
+//! [`Launcher`] is the way in for most: it chooses a backend, negotiates, plans and starts.
+//! [`probe`] and [`spawn`] are its parts. All `unsafe` code of sandboxlib is here, in few modules,
+//! each of which says at its top what it relies on.
+//!
+//! It does not decide what isolation to give: that is settled, and in the plan, before it starts.
+#![deny(unsafe_code)]
+
+mod descriptors;
+mod error;
+mod launcher;
+#[cfg(native_engine)]
+mod linux;
+mod sandbox;
+mod signals;
+mod streams;
+
+use std::sync::OnceLock;
+
+use sandbox_core::HostFacts;
+
+#[cfg(native_engine)]
+use linux as engine;
+
+pub use error::{RunError, SpawnError, WaitError};
+pub use launcher::Launcher;
+pub use sandbox::{SandboxChild, spawn};
+
+/// What this process can do on this host, found by trying it, once.
+///
+/// On Linux this takes some milliseconds: about fifteen children are created.
+pub fn probe() -> &'static HostFacts {
+    static FACTS: OnceLock<HostFacts> = OnceLock::new();
+    FACTS.get_or_init(engine::probe)
+}
+
+/// What can be known without trying: what is not known to fail is taken to work.
+pub fn assume() -> HostFacts {
+    engine::assume()
+}

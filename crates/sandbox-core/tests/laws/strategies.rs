@@ -1,0 +1,173 @@
+//! Arbitrary configurations, capabilities, mounts and strings.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use sandbox_core::{
+    BackendName, Capabilities, CaptureLimit, CommandLine, Environment, Feature, Filesystem,
+    Hostname, Inherit, Input, InsidePath, Isolation, Mount, MountFlag, Obstacle, Output,
+    OverlayUpper, Recursion, Root, SandboxConfig, Setting, Support, User, WhyNot, Writable,
+};
+
+pub(crate) const BACKEND: BackendName = BackendName::new("test-backend");
+
+/// Any string that the kernel can take; often not UTF-8.
+pub(crate) fn os_string() -> impl Strategy<Value = OsString> {
+    prop_oneof![
+        "[a-z ./:=\\\\äß-]{1,8}".prop_map(OsString::from),
+        vec(1..=u8::MAX, 1..8).prop_map(OsString::from_vec),
+    ]
+}
+
+/// A path as people write them: with empty, `.` and `..` components, absolute or not.
+pub(crate) fn written_path() -> impl Strategy<Value = OsString> {
+    let component = prop_oneof![
+        Just(OsString::new()),
+        select(vec![".", "..", "a", "ab", "tmp"]).prop_map(OsString::from),
+        os_string(),
+    ];
+    vec(component, 1..6)
+        .prop_map(|parts| parts.join(std::ffi::OsStr::new("/")))
+        .prop_filter("a path is not empty", |path| !path.is_empty())
+}
+
+pub(crate) fn inside_path() -> impl Strategy<Value = InsidePath> {
+    written_path().prop_map(|path| InsidePath::from_root(path, "path").unwrap())
+}
+
+fn host_path() -> impl Strategy<Value = PathBuf> {
+    os_string().prop_map(PathBuf::from)
+}
+
+fn flags() -> impl Strategy<Value = BTreeSet<MountFlag>> {
+    use MountFlag::{NoDev, NoExec, NoSuid, ReadOnly};
+    subsequence(vec![ReadOnly, NoSuid, NoDev, NoExec], 0..=4)
+        .prop_map(|flags| flags.into_iter().collect())
+}
+
+fn filesystem() -> impl Strategy<Value = Filesystem> {
+    let recursion = select(vec![Recursion::Recursive, Recursion::Single]);
+    let upper = (host_path(), host_path()).prop_map(|(upper, work)| OverlayUpper { upper, work });
+    // TOML has no integers above i64::MAX.
+    let size = option::of(1..=u64::try_from(i64::MAX).unwrap());
+    prop_oneof![
+        (host_path(), recursion)
+            .prop_map(|(source, recursion)| Filesystem::Bind { source, recursion }),
+        Just(Filesystem::Proc),
+        (size, option::of(0..=0o7777_u32))
+            .prop_map(|(size, mode)| Filesystem::Tmpfs { size, mode }),
+        Just(Filesystem::Dev),
+        Just(Filesystem::Sysfs),
+        Just(Filesystem::Mqueue),
+        (vec(host_path(), 1..3), option::of(upper))
+            .prop_map(|(lower, upper)| Filesystem::Overlay { lower, upper }),
+        Just(Filesystem::Remount),
+    ]
+}
+
+pub(crate) fn mount() -> impl Strategy<Value = Mount> {
+    let target = inside_path().prop_filter("a target is below the root", |path| !path.is_root());
+    (target, filesystem(), flags()).prop_map(|(target, filesystem, flags)| {
+        let mut mount = Mount::new(target.as_os_str(), filesystem).unwrap();
+        mount.flags.extend(flags);
+        mount
+    })
+}
+
+fn isolation() -> impl Strategy<Value = Isolation> {
+    select(vec![Isolation::Undefined, Isolation::Isolated])
+}
+
+pub(crate) fn environment() -> impl Strategy<Value = Environment> {
+    let name = || {
+        os_string()
+            .prop_filter("a name has no `=`", |name| !name.as_encoded_bytes().contains(&b'='))
+    };
+    let names = || btree_set(name(), 0..3);
+    let inherit = prop_oneof![
+        Just(Inherit::All),
+        Just(Inherit::Nothing),
+        names().prop_map(Inherit::AllBut),
+        names().prop_map(Inherit::Only),
+    ];
+    (inherit, btree_map(name(), os_string(), 0..3)).prop_map(|(inherit, set)| {
+        let mut env = Environment::default();
+        (env.inherit, env.set) = (inherit, set);
+        env
+    })
+}
+
+fn output() -> impl Strategy<Value = Output> {
+    prop_oneof![
+        Just(Output::default()),
+        (0..1_u64 << 40).prop_map(|n| Output::Capture(CaptureLimit::Bytes(n))),
+        Just(Output::Inherit),
+        Just(Output::Null),
+        host_path().prop_map(Output::File),
+    ]
+}
+
+/// Any valid configuration.
+pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
+    let root =
+        prop_oneof![Just(Root::Host), Just(Root::Empty), host_path().prop_map(Root::Directory),];
+    let writable = prop_oneof![
+        Just(Writable::All),
+        Just(Writable::Nothing),
+        vec(inside_path(), 0..3).prop_map(Writable::Only),
+    ];
+    let user = prop_oneof![
+        Just(User::Same),
+        Just(User::Root),
+        any::<(u32, u32)>().prop_map(|(uid, gid)| User::Ids { uid, gid }),
+    ];
+    let input = prop_oneof![
+        select(vec![Input::Null, Input::Inherit, Input::Piped]),
+        host_path().prop_map(Input::File),
+    ];
+    let hostname = "[a-z0-9_.-]{1,64}".prop_map(|name| Hostname::new(name).unwrap());
+    let command = vec(os_string(), 1..4).prop_map(|words| CommandLine::new(words).unwrap());
+    (
+        (command, option::of(inside_path()), environment(), root, writable),
+        (isolation(), isolation(), isolation(), isolation()),
+        (vec(mount(), 0..4), option::of(hostname), user),
+        (input, output(), prop_oneof![output(), Just(Output::ToStdout)]),
+    )
+        .prop_map(|(what, isolations, place, streams)| {
+            let mut config = SandboxConfig::new(what.0);
+            (config.cwd, config.env, config.root, config.writable) =
+                (what.1, what.2, what.3, what.4);
+            (config.mounts, config.network, config.processes, config.ipc) = isolations;
+            (config.extra_mounts, config.hostname, config.user) = place;
+            (config.stdin, config.stdout, config.stderr) = streams;
+            config
+        })
+}
+
+/// The capabilities of a backend that has exactly these features.
+pub(crate) fn capable_of(features: &[Feature]) -> Capabilities {
+    let lacks = Support::No(WhyNot::new(Obstacle::Privilege, "it is a test"));
+    Capabilities::none(BACKEND).with(Feature::ALL, &lacks).with(features, &Support::Yes)
+}
+
+/// Any capabilities, as the features that are there.
+pub(crate) fn features() -> impl Strategy<Value = Vec<Feature>> {
+    prop_oneof![
+        subsequence(Feature::ALL, 0..=Feature::ALL.len()),
+        // Few obstacles, so that many requests can be met.
+        subsequence(Feature::ALL, Feature::ALL.len() - 3..=Feature::ALL.len()),
+    ]
+}
+
+/// Any of the settings that are negotiated.
+pub(crate) fn settings() -> impl Strategy<Value = BTreeSet<Setting>> {
+    let all: BTreeSet<_> = Feature::ALL.iter().map(|feature| feature.setting()).collect();
+    subsequence(all.into_iter().collect::<Vec<_>>(), 0..=3)
+        .prop_map(|settings| settings.into_iter().collect())
+}

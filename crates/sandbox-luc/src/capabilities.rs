@@ -1,0 +1,68 @@
+//! What this backend can give on a host.
+
+use sandbox_core::{Ability, BackendName, Capabilities, Feature, HostFacts, Standing, Support};
+
+pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
+    // Every sandbox has an init of ours, and a plain user's a user namespace.
+    let base = match host.standing {
+        Standing::Privileged => host.can(Ability::MemfdExec),
+        Standing::Unprivileged => host.can_all(&[Ability::MemfdExec, Ability::UserNamespace]),
+    };
+    let with = |ability| base.and(&host.can(ability));
+    let mounting =
+        base.and(&host.can_all(&[Ability::MountNamespace, Ability::MountApi, Ability::PivotRoot]));
+    let mounting_with = |ability| mounting.and(&host.can(ability));
+    Capabilities::none(name)
+        .with(
+            &[
+                Feature::RootHost,
+                Feature::WritableAll,
+                Feature::MountsUndefined,
+                Feature::NetworkUndefined,
+                Feature::ProcessesUndefined,
+                Feature::IpcUndefined,
+                Feature::HostnameUndefined,
+                Feature::UserSame,
+            ],
+            &base,
+        )
+        .with(
+            &[
+                Feature::RootDirectory,
+                Feature::RootEmpty,
+                Feature::WritableOnly,
+                Feature::WritableNothing,
+                Feature::MountsIsolated,
+                Feature::MountBind,
+                Feature::MountTmpfs,
+                Feature::MountDev,
+                Feature::MountFlags,
+                // Where a fresh one is refused, the host's takes its place, and the report says so.
+                Feature::MountProc,
+                Feature::MountSysfs,
+            ],
+            &mounting,
+        )
+        .with(&[Feature::MountMqueue], &mounting_with(Ability::Mqueue))
+        .with(&[Feature::MountOverlay], &mounting_with(Ability::Overlay))
+        .with(&[Feature::NetworkIsolated], &with(Ability::NetworkNamespace))
+        .with(&[Feature::ProcessesIsolated], &with(Ability::PidNamespace))
+        .with(&[Feature::IpcIsolated], &with(Ability::IpcNamespace))
+        .with(&[Feature::HostnameNamed], &with(Ability::UtsNamespace))
+        .with(&[Feature::UserRoot], &base.and(&becoming(host, Target::Root)))
+        .with(&[Feature::UserIds], &base.and(&becoming(host, Target::Others)))
+}
+
+enum Target {
+    Root,
+    Others,
+}
+
+/// Whether the command can have other ids: without privilege they are names for the caller's own.
+fn becoming(host: &HostFacts, target: Target) -> Support {
+    match (host.standing, target) {
+        (Standing::Unprivileged, _) => Support::Yes,
+        (Standing::Privileged, Target::Root) if host.uid == 0 => Support::Yes,
+        (Standing::Privileged, _) => host.can(Ability::SetIds),
+    }
+}

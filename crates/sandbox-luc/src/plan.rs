@@ -1,0 +1,258 @@
+//! From what was granted to the ordered list of what will be done.
+
+use std::path::{Path, PathBuf};
+
+use sandbox_core::{
+    Ability, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation, Mount, MountFlag,
+    Namespace, NewFilesystem, Note, OverlayMarks, Plan, Recursion, Root, SandboxConfig, Session,
+    Setting, Standing, Step, Support, User, Writable, minimal_dev,
+};
+
+use crate::{cover, protect};
+
+/// The restrictions that file systems of the kernel's own have everywhere.
+const KERNEL_FILES: [MountFlag; 3] = [MountFlag::NoSuid, MountFlag::NoDev, MountFlag::NoExec];
+
+pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
+    let config = granted.config();
+    let mut planner = Planner { plan: Plan::new(granted), config, host };
+    planner.namespaces();
+    planner.map_ids();
+    if planner.mounting() {
+        planner.root();
+        for mount in &config.extra_mounts {
+            planner.mount(mount);
+        }
+        planner.protect_host();
+        let cover = cover::steps(&config.writable, &planner.plan.steps);
+        planner.plan.steps.extend(cover);
+        planner.push(Step::PivotRoot);
+    }
+    planner.finish();
+    planner.plan
+}
+
+struct Planner<'a> {
+    plan: Plan,
+    config: &'a SandboxConfig,
+    host: &'a HostFacts,
+}
+
+impl Planner<'_> {
+    fn push(&mut self, step: Step) {
+        self.plan.steps.push(step);
+    }
+
+    fn note(&mut self, setting: Setting, text: impl Into<String>) {
+        self.plan.notes.push(Note::new(setting, text));
+    }
+
+    fn privileged(&self) -> bool {
+        self.host.standing == Standing::Privileged
+    }
+
+    /// Whether anything needs a mount namespace.
+    fn mounting(&self) -> bool {
+        let config = self.config;
+        config.root != Root::Host
+            || config.writable != Writable::All
+            || config.mounts == Isolation::Isolated
+            || !config.extra_mounts.is_empty()
+    }
+
+    fn namespaces(&mut self) {
+        let isolated = |setting| setting == Isolation::Isolated;
+        let processes = isolated(self.config.processes);
+        let kinds = [
+            (Namespace::User, !self.privileged()),
+            (Namespace::Mount, self.mounting()),
+            (Namespace::Pid, processes),
+            (Namespace::Network, isolated(self.config.network)),
+            (Namespace::Ipc, isolated(self.config.ipc)),
+            (Namespace::Uts, self.config.hostname.is_some()),
+            // Where a process stands on the host is no business of a sandbox with its own processes.
+            (Namespace::Cgroup, processes && self.host.can(Ability::CgroupNamespace).is_yes()),
+        ];
+        self.plan.namespaces =
+            kinds.iter().filter(|(_, wanted)| *wanted).map(|(k, _)| *k).collect();
+    }
+
+    fn map_ids(&mut self) {
+        if self.privileged() {
+            return;
+        }
+        let (uid, gid) = match self.config.user {
+            User::Root => (0, 0),
+            User::Ids { uid, gid } => (uid, gid),
+            _ => (self.host.uid, self.host.gid),
+        };
+        let uid = IdMap { inside: uid, outside: self.host.uid };
+        let gid = IdMap { inside: gid, outside: self.host.gid };
+        self.push(Step::MapIds { uid, gid });
+    }
+
+    fn root(&mut self) {
+        self.push(Step::PrivateMounts);
+        self.push(match &self.config.root {
+            Root::Directory(path) => Step::RootTree(path.clone()),
+            Root::Empty => Step::RootEmpty,
+            _ => Step::RootTree("/".into()),
+        });
+    }
+
+    fn mount(&mut self, mount: &Mount) {
+        let target = &mount.target;
+        let flags: Vec<_> = mount.flags.iter().copied().collect();
+        match &mount.filesystem {
+            Filesystem::Bind { source, recursion } => {
+                self.bind(source.clone(), target, *recursion, flags);
+            }
+            Filesystem::Tmpfs { size, mode } => {
+                let filesystem = NewFilesystem::Tmpfs { size: *size, mode: mode.unwrap_or(0o755) };
+                self.fresh(filesystem, target, &[MountFlag::NoSuid, MountFlag::NoDev], &flags);
+            }
+            Filesystem::Proc => self.proc(target, &flags),
+            Filesystem::Sysfs => self.sysfs(target, &flags),
+            Filesystem::Mqueue => self.mqueue(target, &flags),
+            Filesystem::Dev => {
+                self.push(Step::MakeDirectory(target.clone()));
+                self.plan.steps.extend(minimal_dev(target));
+                if !flags.is_empty() {
+                    self.restrict(target, flags);
+                }
+            }
+            Filesystem::Overlay { lower, upper } => {
+                let marks =
+                    if self.privileged() { OverlayMarks::Trusted } else { OverlayMarks::User };
+                if upper.is_some() && !self.privileged() {
+                    self.note(
+                        Setting::ExtraMounts,
+                        format!(
+                            "the overlay on {target} cannot change a file that belongs to another user \
+                             than the caller (EOVERFLOW): its owner has no name in the sandbox"
+                        ),
+                    );
+                }
+                let (lower, upper) = (lower.clone(), upper.clone());
+                self.fresh(NewFilesystem::Overlay { lower, upper, marks }, target, &[], &flags);
+            }
+            // Remount: what is there, restricted.
+            _ => self.restrict(target, flags),
+        }
+    }
+
+    fn restrict(&mut self, target: &InsidePath, flags: Vec<MountFlag>) {
+        let missing = sandbox_core::Missing::Fails;
+        self.push(Step::Restrict { target: target.clone(), flags, missing });
+    }
+
+    fn bind(
+        &mut self,
+        source: PathBuf,
+        target: &InsidePath,
+        recursion: Recursion,
+        flags: Vec<MountFlag>,
+    ) {
+        self.push(Step::MakeTarget { target: target.clone(), like: source.clone() });
+        self.push(Step::Bind { source, target: target.clone(), recursion, flags });
+    }
+
+    fn fresh(
+        &mut self,
+        filesystem: NewFilesystem,
+        target: &InsidePath,
+        always: &[MountFlag],
+        flags: &[MountFlag],
+    ) {
+        let mut flags = [always, flags].concat();
+        flags.sort_unstable();
+        flags.dedup();
+        self.push(Step::MakeDirectory(target.clone()));
+        self.push(Step::Mount { filesystem, target: target.clone(), flags });
+    }
+
+    /// What takes the place of a file system that the kernel does not let us mount.
+    fn hosts(&mut self, path: &str, target: &InsidePath, flags: &[MountFlag], why: &str) {
+        self.note(
+            Setting::ExtraMounts,
+            format!("the host's {path} is bound on {target}, with what is mounted below it: {why}"),
+        );
+        self.bind(Path::new(path).to_owned(), target, Recursion::Recursive, flags.to_vec());
+    }
+
+    fn proc(&mut self, target: &InsidePath, flags: &[MountFlag]) {
+        let fresh = self.host.can(Ability::FreshProc);
+        match (self.config.processes, self.privileged(), fresh) {
+            (Isolation::Undefined, false, _) => {
+                let why = "without privilege a fresh one needs processes = isolated";
+                self.hosts("/proc", target, flags, why);
+            }
+            (_, _, Support::No(why)) => {
+                let why = format!("a fresh one is refused here ({why})");
+                self.hosts("/proc", target, flags, &why);
+            }
+            _ => self.fresh(NewFilesystem::Proc, target, &KERNEL_FILES, flags),
+        }
+    }
+
+    fn sysfs(&mut self, target: &InsidePath, flags: &[MountFlag]) {
+        let fresh = self.host.can(Ability::FreshSysfs);
+        let read_only = [flags, &[MountFlag::ReadOnly]].concat();
+        match (self.config.network, self.privileged(), fresh) {
+            (Isolation::Undefined, false, _) => {
+                let why = "without privilege a fresh one needs network = isolated";
+                self.hosts("/sys", target, &read_only, why);
+            }
+            (_, _, Support::No(why)) => {
+                let why = format!("a fresh one is refused here ({why})");
+                self.hosts("/sys", target, &read_only, &why);
+            }
+            _ => self.fresh(NewFilesystem::Sysfs, target, &KERNEL_FILES, &read_only),
+        }
+    }
+
+    fn mqueue(&mut self, target: &InsidePath, flags: &[MountFlag]) {
+        if self.config.ipc == Isolation::Undefined && !self.privileged() {
+            let why = "without privilege a fresh one needs ipc = isolated";
+            return self.hosts("/dev/mqueue", target, flags, why);
+        }
+        self.fresh(NewFilesystem::Mqueue, target, &KERNEL_FILES, flags);
+    }
+
+    /// Where user 0 inside is the host's, files that it owns need no capability to be written.
+    fn protect_host(&mut self) {
+        let another = matches!(self.config.user, User::Ids { uid, .. } if uid != 0);
+        if self.host.uid != 0 || (another && self.privileged()) {
+            return;
+        }
+        let steps = protect::steps(self.config);
+        self.plan.steps.extend(steps);
+    }
+
+    fn finish(&mut self) {
+        if self.config.network == Isolation::Isolated {
+            self.push(Step::LoopbackUp);
+        }
+        if let Some(name) = &self.config.hostname {
+            self.push(Step::SetHostname(name.as_str().to_owned()));
+        }
+        match self.config.user {
+            User::Root if self.privileged() && self.host.uid != 0 => {
+                self.push(Step::SetIds { uid: 0, gid: 0 });
+            }
+            User::Ids { uid, gid } if self.privileged() => self.push(Step::SetIds { uid, gid }),
+            _ => {}
+        }
+        self.push(Step::NoNewPrivileges);
+        self.push(Step::DropCapabilities);
+        match self.host.can(Ability::Seccomp) {
+            Support::Yes => self.push(Step::BlockTerminalInput),
+            Support::No(_) => self.plan.exec.session = Session::New,
+        }
+        self.push(match (&self.config.cwd, &self.config.root) {
+            (Some(path), _) => Step::ChangeDirectory(path.clone()),
+            (None, Root::Host) => Step::KeepDirectory,
+            (None, _) => Step::ChangeDirectory(InsidePath::root()),
+        });
+    }
+}

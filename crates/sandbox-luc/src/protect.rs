@@ -1,0 +1,45 @@
+//! Keeps user 0 of the host, inside, from changing the host through the kernel's own files.
+//!
+//! Capabilities do not matter there: the files belong to user 0, and plain permission lets it write
+//! them. The lists are those of the OCI runtime specification (config-linux.md, "Masked Paths" and
+//! "Readonly Paths").
+
+use sandbox_core::{Filesystem, InsidePath, Missing, MountFlag, Root, SandboxConfig, Step};
+
+/// Changing these changes the host.
+const READ_ONLY: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
+
+/// These tell of the host's memory, keys and processes.
+const MASKED: [&str; 8] =
+    ["kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "scsi", "acpi"];
+
+pub(crate) fn steps(config: &SandboxConfig) -> Vec<Step> {
+    let restrict = |target| {
+        let flags = vec![MountFlag::ReadOnly];
+        Step::Restrict { target, flags, missing: Missing::IsFine }
+    };
+    let mut steps = Vec::new();
+    for proc in places(config, "/proc", |kind| *kind == Filesystem::Proc) {
+        steps.extend(READ_ONLY.map(|name| restrict(proc.join(name))));
+        steps.extend(MASKED.map(|name| Step::Mask(proc.join(name))));
+    }
+    // A mount of ours is read-only already.
+    steps.extend(places(config, "/sys", |_| false).into_iter().map(restrict));
+    steps
+}
+
+/// Where the kernel's files are: where they are mounted on request, and where the root has them.
+fn places(
+    config: &SandboxConfig,
+    usual: &str,
+    is_one: impl Fn(&Filesystem) -> bool,
+) -> Vec<InsidePath> {
+    let mounts = config.extra_mounts.iter().filter(|mount| is_one(&mount.filesystem));
+    let mut places: Vec<_> = mounts.map(|mount| mount.target.clone()).collect();
+    if config.root != Root::Empty {
+        places.extend(InsidePath::absolute(usual, "path"));
+    }
+    places.sort();
+    places.dedup();
+    places
+}

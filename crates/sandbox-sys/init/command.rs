@@ -1,0 +1,149 @@
+//! Starts the command.
+
+use core::arch::asm;
+use core::cell::Cell;
+use core::ffi::c_char;
+
+use crate::sys::{self, EACCES, ENOENT, ENOTDIR, SIGKILL};
+use crate::{numbers, raw};
+
+const CLONE_VM: usize = 0x100;
+const CLONE_VFORK: usize = 0x4000;
+const FLAGS: usize = CLONE_VM | CLONE_VFORK | sys::SIGCHLD as usize;
+
+pub(crate) struct Command<'a> {
+    /// The paths to try as the program, in order.
+    pub(crate) candidates: &'a [*const c_char],
+    /// argv and envp, each ended by a NULL.
+    pub(crate) argv: *const *const c_char,
+    pub(crate) envp: *const *const c_char,
+    /// Run it in a session of its own.
+    pub(crate) new_session: bool,
+    /// The PID of init, if the command has to be killed when init dies.
+    pub(crate) dies_with: Option<i32>,
+}
+
+/// A command, and where the child leaves the reason why it could not become it.
+struct Attempt<'a> {
+    command: &'a Command<'a>,
+    errno: Cell<i32>,
+}
+
+impl Command<'_> {
+    /// Starts the command and returns its PID, or the errno of execve(2).
+    pub(crate) fn start(&self) -> sys::Result<i32> {
+        let attempt = Attempt { command: self, errno: Cell::new(0) };
+        // SAFETY: `child` does not return.
+        let pid = raw::result(unsafe { vfork(&raw const attempt) })?;
+        match attempt.errno.get() {
+            0 => Ok(pid as i32),
+            errno => Err(errno),
+        }
+    }
+
+    /// Like execvp(3): a program that is missing or may not be executed is passed over. Returns
+    /// why none could be executed.
+    fn execute(&self) -> i32 {
+        let mut denied = false;
+        let mut errno = ENOENT;
+        for &path in self.candidates {
+            let path = path.expose_provenance();
+            let (argv, envp) = (self.argv.expose_provenance(), self.envp.expose_provenance());
+            // SAFETY: a string and two arrays that came from execve(2) as they are.
+            let value = unsafe { raw::syscall3(numbers::EXECVE, path, argv, envp) };
+            errno = raw::result(value).err().unwrap_or_default();
+            match errno {
+                EACCES => denied = true,
+                ENOENT | ENOTDIR => {}
+                _ => return errno,
+            }
+        }
+        if denied { EACCES } else { errno }
+    }
+}
+
+/// The child's life until it becomes the command.
+unsafe extern "C" fn child(attempt: *const Attempt<'_>) -> ! {
+    // SAFETY: `start` lends it, and is suspended until this process has executed or exited.
+    let Attempt { command, errno } = unsafe { &*attempt };
+    if let Some(init) = command.dies_with {
+        sys::prctl(sys::PR_SET_PDEATHSIG, SIGKILL as usize);
+        // Init may have died before the line above.
+        if sys::getppid() != init {
+            sys::exit(127);
+        }
+    }
+    if command.new_session {
+        sys::setsid();
+    }
+    sys::set_signal_mask(sys::NO_SIGNALS);
+    errno.set(command.execute());
+    sys::exit(127)
+}
+
+/// vfork(2): runs [`child`] in a new process that shares this one's memory, while this one is
+/// suspended. The child can use this stack, as it only ever goes deeper from here.
+///
+/// # Safety
+///
+/// `attempt` must point to an `Attempt`.
+unsafe fn vfork(attempt: *const Attempt<'_>) -> isize {
+    let value: isize;
+    // SAFETY: clone(2) needs no pointer with these flags. Its return in the parent leaves all other
+    // registers alone. In the child, nothing here is executed after `child`, and what `child` does
+    // to the stack is below this frame: without `nostack` the red zone is free.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "mov rdi, r9",
+            "call {child}",
+            "ud2",
+            "2:",
+            child = sym child,
+            inlateout("rax") numbers::CLONE => value,
+            in("rdi") FLAGS,
+            in("rsi") 0_usize, in("rdx") 0_usize, in("r10") 0_usize, in("r8") 0_usize,
+            in("r9") attempt,
+            lateout("rcx") _, lateout("r11") _,
+        );
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!(
+            "svc 0",
+            "cbnz x0, 2f",
+            "mov x0, x5",
+            "bl {child}",
+            "brk #1",
+            "2:",
+            child = sym child,
+            in("x8") numbers::CLONE,
+            inlateout("x0") FLAGS => value,
+            in("x1") 0_usize, in("x2") 0_usize, in("x3") 0_usize, in("x4") 0_usize,
+            in("x5") attempt,
+        );
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "riscv64")]
+    unsafe {
+        asm!(
+            "ecall",
+            "bnez a0, 2f",
+            "mv a0, a5",
+            "call {child}",
+            "unimp",
+            "2:",
+            child = sym child,
+            in("a7") numbers::CLONE,
+            inlateout("a0") FLAGS => value,
+            in("a1") 0_usize, in("a2") 0_usize, in("a3") 0_usize, in("a4") 0_usize,
+            in("a5") attempt,
+            clobber_abi("C"),
+        );
+    }
+    value
+}

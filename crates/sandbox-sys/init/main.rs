@@ -1,0 +1,107 @@
+//! The sandbox's init: the parent of the command that runs in a sandbox.
+//!
+//! It starts the command, reaps orphans, passes signals on, and when the command has ended or the
+//! caller has died, sees to it that no process is left behind. In a PID namespace it is PID 1.
+//!
+//! It is a program of its own, without libc, so that it shares no memory with the caller and needs
+//! hardly any itself. The build script compiles it, and the library embeds it. The protocol is
+//! described in `protocol.rs`.
+#![no_std]
+#![no_main]
+#![no_builtins]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "registers are wider than the ints that the kernel takes and gives"
+)]
+
+mod command;
+mod memory;
+mod numbers;
+#[path = "../src/linux/protocol.rs"]
+mod protocol;
+#[path = "../src/linux/raw.rs"]
+mod raw;
+mod start;
+mod supervisor;
+mod sys;
+
+use core::ffi::c_char;
+
+use command::Command;
+use protocol::{ARGV_CANDIDATES, ARGV_PARAMETERS, NEW_SESSION, OWN_PID_NAMESPACE};
+use protocol::{INIT_NAME, Parameters, Record};
+use supervisor::Supervisor;
+
+/// `argv` includes the NULL at its end.
+fn run(argv: &[*const c_char], envp: *const *const c_char) -> ! {
+    match prepare(argv, envp) {
+        Some((parameters, command)) => supervise(parameters, &command),
+        None => sys::exit(1),
+    }
+}
+
+/// Reads the arguments. `None` when they are not as `protocol.rs` says.
+fn prepare(
+    argv: &[*const c_char],
+    envp: *const *const c_char,
+) -> Option<(Parameters, Command<'_>)> {
+    let &text = argv.get(ARGV_PARAMETERS).filter(|text| !text.is_null())?;
+    // SAFETY: an element of argv, and not its NULL.
+    let parameters = Parameters::decode(unsafe { start::bytes(text) })?;
+    let count = usize::try_from(parameters.candidates).ok()?;
+    let (candidates, argv) = argv.get(ARGV_CANDIDATES..)?.split_at_checked(count)?;
+    // What is left is the command's argv, at least its NULL.
+    let argv = argv.first()?;
+    let own_pid_namespace = parameters.flags & OWN_PID_NAMESPACE != 0;
+    let command = Command {
+        candidates,
+        argv,
+        envp,
+        new_session: parameters.flags & NEW_SESSION != 0,
+        dies_with: (!own_pid_namespace).then(sys::getpid),
+    };
+    Some((parameters, command))
+}
+
+fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
+    let Parameters { socket, caller_pidfd, children, flags, exec_step, .. } = parameters;
+    let own_pid_namespace = flags & OWN_PID_NAMESPACE != 0;
+    // The command must be able neither to trace init nor to read its memory.
+    sys::prctl(sys::PR_SET_DUMPABLE, 0);
+    sys::set_name(INIT_NAME);
+    if !own_pid_namespace {
+        sys::prctl(sys::PR_SET_CHILD_SUBREAPER, 1);
+    }
+    for fd in [socket, caller_pidfd, children] {
+        sys::set_cloexec(fd);
+    }
+    // Init takes SIGCHLD from a signalfd and no other signal at all.
+    sys::set_signal_mask(sys::ALL_SIGNALS);
+    // The command inherits these two. Ignored, SIGCHLD would also leave init nothing to reap, and
+    // the Rust runtime ignores SIGPIPE, which is not what the command's author expects.
+    sys::set_default_action(sys::SIGCHLD);
+    sys::set_default_action(sys::SIGPIPE);
+
+    let started = sys::signalfd(sys::SIGCHLD).and_then(|fd| Ok((fd, command.start()?)));
+    match started {
+        Ok((sigchld, pid)) => {
+            let fds = [socket, caller_pidfd, children, sigchld];
+            let supervisor = Supervisor::new(pid, own_pid_namespace, command.new_session, fds);
+            supervisor.send(Record::Started { pid });
+            supervisor.run()
+        }
+        Err(errno) => {
+            let record = Record::Failed { step: exec_step.cast_unsigned(), errno, detail: 0 };
+            _ = sys::send(socket, &record.to_bytes());
+            _ = sys::reap();
+            sys::exit(1)
+        }
+    }
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    sys::exit(1)
+}

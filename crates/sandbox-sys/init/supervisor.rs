@@ -1,0 +1,210 @@
+//! Watches over the command, and ends whatever it leaves behind.
+
+use crate::protocol::{Message, Record, Usage};
+use crate::sys::{self, EAGAIN, ECHILD, EINTR, SIGKILL};
+
+/// How long to wait for a child to end before killing again.
+const ROUND_MS: i64 = 20;
+/// After so many rounds in which no process ended, those left cannot be killed.
+const FRUITLESS_ROUNDS: u32 = 5_000 / ROUND_MS as u32;
+
+pub(crate) struct Supervisor {
+    /// The PID of the command.
+    command: i32,
+    /// Its status, once it has been reaped.
+    status: Option<i32>,
+    /// Init is PID 1, and the kernel kills the others when it exits.
+    own_pid_namespace: bool,
+    /// The command's process group, while there may be processes in it that are not init's.
+    group: Option<i32>,
+    socket: i32,
+    caller_pidfd: i32,
+    /// The file that lists init's children, or -1.
+    children: i32,
+    /// Becomes readable when a child has ended.
+    sigchld: i32,
+}
+
+/// Whether reaping found children that had ended, and whether none at all are left.
+struct Reaped {
+    some: bool,
+    all: bool,
+}
+
+impl Supervisor {
+    /// Takes over init's file descriptors and closes all others: a pipe that the command closes
+    /// must not be kept open by init.
+    pub(crate) fn new(
+        command: i32,
+        own_pid_namespace: bool,
+        own_group: bool,
+        fds: [i32; 4],
+    ) -> Self {
+        // Standard input, output and error are the command's; init's own take their places. Each
+        // is at a higher place before, so that none overwrites one that has yet to move.
+        let mut place = 0..;
+        let [socket, caller_pidfd, children, sigchld] = fds.map(|fd| {
+            let place = place.next().unwrap_or_default();
+            if fd == place || sys::dup_to(fd, place).is_ok() {
+                return place;
+            }
+            sys::close_range(place, place);
+            -1
+        });
+        sys::close_range(4, i32::MAX);
+        let group = own_group.then_some(command);
+        Self {
+            command,
+            status: None,
+            own_pid_namespace,
+            group,
+            socket,
+            caller_pidfd,
+            children,
+            sigchld,
+        }
+    }
+
+    pub(crate) fn send(&self, record: Record) {
+        // If it fails then the caller is gone, which poll(2) tells too.
+        _ = sys::send(self.socket, &record.to_bytes());
+    }
+
+    /// Until the command has ended, or is not wanted any more.
+    pub(crate) fn run(mut self) -> ! {
+        while self.status.is_none() {
+            let fds = [self.sigchld, self.socket, self.caller_pidfd];
+            let [sigchld, socket, caller_gone] = sys::poll(fds, None);
+            if caller_gone {
+                self.abandon();
+            }
+            if socket {
+                self.receive();
+            }
+            if sigchld {
+                self.reap();
+            }
+        }
+        if !self.own_pid_namespace {
+            self.kill_all();
+        }
+        self.finish()
+    }
+
+    fn receive(&mut self) {
+        match sys::receive(self.socket).map(|byte| byte.map(Message::from_byte)) {
+            Ok(Some(Some(Message::Signal(signal)))) => {
+                _ = sys::kill(self.command, signal.into());
+            }
+            Ok(Some(Some(Message::Kill))) => {
+                self.kill_all();
+                self.finish();
+            }
+            Ok(Some(None)) | Err(EAGAIN | EINTR) => {}
+            Ok(None) | Err(_) => self.abandon(),
+        }
+    }
+
+    /// Tells how the command ended. If it did not, even when killed, then the caller sees the
+    /// connection end without a record.
+    fn finish(&self) -> ! {
+        if let Some(status) = self.status {
+            let usage = sys::usage_of_children();
+            let microseconds = |[seconds, rest]: [u64; 2]| seconds * 1_000_000 + rest;
+            self.send(Record::Ended {
+                status,
+                usage: Usage {
+                    user_us: microseconds(usage.user),
+                    system_us: microseconds(usage.system),
+                    max_rss_kib: usage.max_rss_kib,
+                },
+            });
+        }
+        sys::exit(0)
+    }
+
+    /// The caller has gone: nobody wants to know.
+    fn abandon(&mut self) -> ! {
+        if !self.own_pid_namespace {
+            self.kill_all();
+        }
+        sys::exit(1)
+    }
+
+    /// Reaps all children that have ended.
+    fn reap(&mut self) -> Reaped {
+        // Clears the readiness. One read is enough: a standard signal is pending only once.
+        _ = sys::read(self.sigchld, &mut [0; 128]);
+        let mut some = false;
+        loop {
+            match sys::reap() {
+                Ok(Some((pid, status))) => {
+                    some = true;
+                    if pid == self.command {
+                        self.status = Some(status);
+                    }
+                }
+                Ok(None) => return Reaped { some, all: false },
+                Err(errno) => return Reaped { some, all: errno == ECHILD },
+            }
+        }
+    }
+
+    /// Kills all descendants and reaps them.
+    fn kill_all(&mut self) {
+        let mut fruitless = 0;
+        while fruitless < FRUITLESS_ROUNDS {
+            self.kill_round();
+            let reaped = self.reap();
+            if reaped.all {
+                return;
+            }
+            if reaped.some {
+                fruitless = 0;
+            } else {
+                fruitless += 1;
+                sys::poll([self.sigchld], Some(ROUND_MS));
+            }
+        }
+    }
+
+    /// Kills all those that can be found. The children of a process that ends become init's, so
+    /// that the next round finds them.
+    fn kill_round(&mut self) {
+        if self.own_pid_namespace {
+            _ = sys::kill(-1, SIGKILL);
+            return;
+        }
+        // Only PIDs of children that have not been reaped: another process may have any other.
+        if self.status.is_none() {
+            _ = sys::kill(self.command, SIGKILL);
+        }
+        if let Some(group) = self.group
+            && sys::kill(-group, SIGKILL).is_err()
+        {
+            self.group = None;
+        }
+        self.kill_children();
+    }
+
+    fn kill_children(&self) {
+        let mut buffer = [0; 512];
+        let mut pid = 0;
+        sys::rewind(self.children);
+        while let Ok(bytes @ [_, ..]) = sys::read(self.children, &mut buffer) {
+            for byte in bytes {
+                // Each PID is followed by a space, perhaps in the next read.
+                if byte.is_ascii_digit() {
+                    pid = pid * 10 + i32::from(byte - b'0');
+                    continue;
+                }
+                // 0 is a process that this PID namespace cannot name; kill(2) takes it for init's
+                // own process group, which is the caller's too.
+                if pid > 0 {
+                    _ = sys::kill(pid, SIGKILL);
+                }
+                pid = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! File descriptors that do not get in the way of 0, 1 and 2.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::fcntl::{FcntlArg, fcntl};
+
+/// The same open file, above the standard streams and closed on exec. A caller that has closed its
+/// own streams gets their numbers for whatever it opens next.
+#[allow(unsafe_code, reason = "takes ownership of a descriptor that fcntl(2) returned")]
+pub(crate) fn above_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    let copy = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: fcntl has just made it, and nobody else knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// One of the caller's standard streams, or `None` where the caller has closed it.
+#[allow(unsafe_code, reason = "asks about a descriptor by number")]
+pub(crate) fn callers_stream(number: i32) -> Option<BorrowedFd<'static>> {
+    // SAFETY: only used to ask whether it is open; the numbers 0 to 2 are the streams for as long as
+    // the process lives.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    fcntl(fd, FcntlArg::F_GETFD).is_ok().then_some(fd)
+}

@@ -1,0 +1,272 @@
+//! Carries out one operation in the child.
+//!
+//! Everything here is async-signal-safe, and safe beside the caller's running threads: it reads the
+//! program, and calls [`kernel`].
+
+use core::ffi::CStr;
+use core::sync::atomic::Ordering::Relaxed;
+
+use sandbox_core::Missing;
+
+use super::kernel::{self, Depth, Errno};
+use super::program::{Act, Part, Program, Target, TargetKind};
+use super::terminal;
+
+/// What the child keeps between operations.
+pub(super) struct State<'a> {
+    /// The new root, or the host's until there is one.
+    pub(super) root: i32,
+    /// The directory that something was made in last: a minimal /dev is a dozen things in a row.
+    parent: Option<(&'a CStr, i32)>,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn new() -> Self {
+        Self { root: libc::AT_FDCWD, parent: None }
+    }
+
+    /// Opens the directory to make something in. It stays the state's.
+    fn open_parent(&mut self, path: &'a CStr) -> Result<i32, Errno> {
+        if let Some((known, fd)) = self.parent {
+            if known == path {
+                return Ok(fd);
+            }
+            self.forget_parent();
+        }
+        let fd = inside_directory(self.root, path)?;
+        self.parent = Some((path, fd));
+        Ok(fd)
+    }
+
+    /// After a mount the same path may be another directory.
+    fn forget_parent(&mut self) {
+        if let Some((_, fd)) = self.parent.take() {
+            kernel::close(fd);
+        }
+    }
+}
+
+impl Act {
+    /// Does it.
+    pub(super) fn run<'a>(&'a self, program: &Program, state: &mut State<'a>) -> Result<(), Errno> {
+        if !matches!(self, Self::Make(_) | Self::Symlink { .. }) {
+            state.forget_parent();
+        }
+        match self {
+            Self::Write { path, content } => write_file(path, content),
+            Self::PrivateMounts => kernel::make_mounts_private(),
+            Self::RootTree(path) => root_tree(path, state),
+            Self::RootDirectory(path) => {
+                state.root = open_directory(path)?;
+                Ok(())
+            }
+            Self::RootEmpty => {
+                let tree = kernel::new_tmpfs(c"0755")?;
+                kernel::attach_over_root(tree)?;
+                state.root = tree;
+                Ok(())
+            }
+            Self::Make(target) => make(target, state),
+            Self::Symlink { parent, name, to } => {
+                let parent = state.open_parent(parent)?;
+                existing_is_fine(kernel::symlink(to, parent, name))
+            }
+            Self::Bind { source, target, attributes, depth } => {
+                let tree = kernel::clone_tree(libc::AT_FDCWD, source, *depth)?;
+                attach(tree, *attributes, *depth, inside(state.root, target))
+            }
+            Self::Mount { kind, data, flags, target } => {
+                let target = inside_directory(state.root, target)?;
+                let done = kernel::change_directory(target)
+                    .and_then(|()| kernel::mount_here(kind, kind, *flags, data));
+                kernel::close(target);
+                done
+            }
+            Self::Restrict { target, attributes, missing } => {
+                match (inside(state.root, target), missing) {
+                    (Err(libc::ENOENT), Missing::IsFine) => Ok(()),
+                    (target, _) => cover(target?, *attributes),
+                }
+            }
+            Self::Mask(path) => match inside(state.root, path) {
+                Err(libc::ENOENT) => Ok(()),
+                target => mask(target?),
+            },
+            Self::Hold { path, slot } => {
+                let path = inside(state.root, path)?;
+                let tree = kernel::clone_tree(path, c"", Depth::Recursive);
+                kernel::close(path);
+                program.held[*slot].store(tree?, Relaxed);
+                Ok(())
+            }
+            Self::ReadOnly => {
+                kernel::set_attributes(state.root, libc::MOUNT_ATTR_RDONLY, Depth::Recursive)
+            }
+            Self::Release { path, slot } => {
+                let tree = program.held[*slot].load(Relaxed);
+                attach(tree, 0, Depth::Single, inside(state.root, path))
+            }
+            Self::Reopen(path) => {
+                let mount = inside(state.root, path)?;
+                let done = kernel::make_writable(mount);
+                kernel::close(mount);
+                done
+            }
+            Self::PivotRoot => {
+                kernel::change_directory(state.root)?;
+                kernel::pivot_root_here()
+            }
+            Self::Chroot => {
+                kernel::change_directory(state.root)?;
+                kernel::chroot_here()?;
+                kernel::change_directory_path(c"/")
+            }
+            Self::LoopbackUp => kernel::loopback_up(),
+            Self::HostName(name) => kernel::set_host_name(name),
+            Self::ChangeDirectory(path) => kernel::change_directory_path(path),
+            Self::SetIds { uid, gid } => {
+                // Capabilities survive the change, to be dropped by a step of their own.
+                let keep = libc::SECBIT_NO_SETUID_FIXUP.cast_unsigned() as usize;
+                kernel::process_control(libc::PR_SET_SECUREBITS, keep)?;
+                kernel::set_ids(*uid, *gid)
+            }
+            Self::DropCapabilities => drop_capabilities(),
+            Self::NoNewPrivileges => kernel::process_control(libc::PR_SET_NO_NEW_PRIVS, 1),
+            Self::BlockTerminalInput => kernel::filter_system_calls(terminal::FILTER),
+        }
+    }
+}
+
+fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
+    kernel::open_in_root(root, path, libc::O_PATH)
+}
+
+fn inside_directory(root: i32, path: &CStr) -> Result<i32, Errno> {
+    kernel::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY)
+}
+
+fn open_directory(path: &CStr) -> Result<i32, Errno> {
+    kernel::open(path, libc::O_PATH | libc::O_DIRECTORY)
+}
+
+fn write_file(path: &CStr, content: &[u8]) -> Result<(), Errno> {
+    let file = kernel::open(path, libc::O_WRONLY)?;
+    let done = kernel::write(file, content);
+    kernel::close(file);
+    done
+}
+
+/// The copy is attached over the host's root directory: an absolute path starts below it, so the
+/// sources of later mounts are still those of the host, whatever is mounted in the new root.
+fn root_tree(path: &CStr, state: &mut State) -> Result<(), Errno> {
+    let directory = open_directory(path)?;
+    let tree = kernel::clone_tree(directory, c"", Depth::Recursive);
+    kernel::close(directory);
+    let tree = tree?;
+    kernel::attach_over_root(tree)?;
+    state.root = tree;
+    Ok(())
+}
+
+/// Puts attributes on a detached mount, attaches it, and closes both descriptors.
+fn attach(
+    tree: i32,
+    attributes: u64,
+    depth: Depth,
+    target: Result<i32, Errno>,
+) -> Result<(), Errno> {
+    let done = target.and_then(|target| {
+        let restricted = match attributes {
+            0 => Ok(()),
+            attributes => kernel::set_attributes(tree, attributes, depth),
+        };
+        let done = restricted.and_then(|()| kernel::attach(tree, target));
+        kernel::close(target);
+        done
+    });
+    kernel::close(tree);
+    done
+}
+
+/// Mounts what is at a path onto itself, restricted.
+fn cover(target: i32, attributes: u64) -> Result<(), Errno> {
+    let tree = kernel::clone_tree(target, c"", Depth::Recursive);
+    match tree {
+        Ok(tree) => attach(tree, attributes, Depth::Recursive, Ok(target)),
+        Err(errno) => {
+            kernel::close(target);
+            Err(errno)
+        }
+    }
+}
+
+fn mask(target: i32) -> Result<(), Errno> {
+    let cover = match kernel::stat(target)?.kind {
+        libc::S_IFDIR => kernel::new_tmpfs(c"0555"),
+        _ => kernel::clone_tree(libc::AT_FDCWD, c"/dev/null", Depth::Single),
+    };
+    attach(cover?, libc::MOUNT_ATTR_RDONLY, Depth::Single, Ok(target))
+}
+
+/// Makes what is missing of a target. What is made is noted, so that the caller can remove it.
+fn make<'a>(target: &'a Target, state: &mut State<'a>) -> Result<(), Errno> {
+    let Some((last, above)) = target.parts.split_last() else { return Ok(()) };
+    match make_part(last, target.kind, target, state) {
+        Err(libc::ENOENT) => {}
+        done => return done,
+    }
+    for part in above {
+        make_part(part, TargetKind::Directory, target, state)?;
+    }
+    make_part(last, target.kind, target, state)
+}
+
+fn make_part<'a>(
+    part: &'a Part,
+    kind: TargetKind,
+    target: &Target,
+    state: &mut State<'a>,
+) -> Result<(), Errno> {
+    let parent = state.open_parent(&part.parent)?;
+    let made = match kind {
+        TargetKind::Directory => kernel::make_directory(parent, &part.name, 0o755),
+        TargetKind::File => kernel::make_file(parent, &part.name),
+    };
+    if made.is_err() || target.host.is_none() {
+        return existing_is_fine(made);
+    }
+    let made = inside(state.root, &part.path)?;
+    let id = kernel::stat(made);
+    kernel::close(made);
+    let id = id?;
+    part.made.device.store(id.device, Relaxed);
+    part.made.inode.store(id.inode, Relaxed);
+    Ok(())
+}
+
+/// Whether what is there serves the purpose shows when it is used.
+fn existing_is_fine(made: Result<(), Errno>) -> Result<(), Errno> {
+    if made == Err(libc::EEXIST) { Ok(()) } else { made }
+}
+
+fn drop_capabilities() -> Result<(), Errno> {
+    // The bounding set first, while there is CAP_SETPCAP; the kernel says where the list ends.
+    for capability in 0.. {
+        match kernel::process_control(libc::PR_CAPBSET_DROP, capability) {
+            Ok(()) => {}
+            Err(libc::EINVAL) => break,
+            Err(errno) => return Err(errno),
+        }
+    }
+    // Being user 0 means nothing any more, and nothing can change that.
+    let locked = libc::SECBIT_NOROOT
+        | libc::SECBIT_NOROOT_LOCKED
+        | libc::SECBIT_NO_SETUID_FIXUP
+        | libc::SECBIT_NO_SETUID_FIXUP_LOCKED
+        | libc::SECBIT_KEEP_CAPS_LOCKED
+        | libc::SECBIT_NO_CAP_AMBIENT_RAISE
+        | libc::SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+    kernel::process_control(libc::PR_SET_SECUREBITS, locked.cast_unsigned() as usize)?;
+    kernel::clear_ambient_capabilities()?;
+    kernel::clear_capabilities()
+}

@@ -1,0 +1,122 @@
+//! The child, from clone to exec.
+//!
+//! # Safety
+//!
+//! The child runs on a stack of its own in the caller's memory, with all signals blocked, beside the
+//! caller's threads. Between clone and exec it does not allocate, lock, format, panic or look
+//! anything up; it does not touch thread-local storage (which is the caller's) and so calls the
+//! kernel without libc. Its file descriptors, working directory and umask are copies.
+#![allow(unsafe_code, reason = "the entry point of a cloned child, and exec")]
+
+use core::ffi::c_void;
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::act::State;
+use super::kernel::{self, Errno};
+use super::program::{Descriptors, Image, Program};
+use super::protocol::{ARGV_PARAMETERS, OWN_PID_NAMESPACE, Parameters, Record};
+
+/// The init program.
+static INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sandbox-init"));
+
+/// Steps beyond those of any plan.
+pub(super) const STREAMS: u32 = u32::MAX - 1;
+pub(super) const START_INIT: u32 = u32::MAX - 2;
+pub(super) const EXECUTE: u32 = 0x7fff_ffff;
+
+/// What the child is started with.
+pub(super) struct Order<'a> {
+    pub(super) program: &'a Program,
+    pub(super) descriptors: Descriptors,
+    pub(super) init_flags: i32,
+}
+
+/// The function that clone(2) starts.
+///
+/// `order` points to an [`Order`], which lives until the child has executed or exited.
+pub(super) extern "C" fn main(order: *mut c_void) -> libc::c_int {
+    // SAFETY: the caller passes an Order, keeps it until the child is done, and only reads it.
+    let order = unsafe { &*order.cast::<Order<'_>>() };
+    let Err((step, errno)) = order.run() else { kernel::exit(0) };
+    let record = Record::Failed { step, errno, detail: 0 };
+    let _ = kernel::write(order.descriptors.socket, &record.to_bytes());
+    kernel::exit(1)
+}
+
+impl Order<'_> {
+    fn run(&self) -> Result<(), (u32, Errno)> {
+        let old_umask = kernel::umask(0o022);
+        // Held mounts need a descriptor each. The limit is the command's again at the end.
+        let limit = if self.program.held.is_empty() {
+            None
+        } else {
+            Some(kernel::raise_open_files().map_err(|errno| (START_INIT, errno))?)
+        };
+        // Only the host's /proc can be asked, and only while it is there.
+        let children = match self.init_flags & OWN_PID_NAMESPACE {
+            0 => kernel::open(c"/proc/thread-self/children", libc::O_RDONLY).unwrap_or(-1),
+            _ => -1,
+        };
+        let mut state = State::new();
+        for op in &self.program.ops {
+            op.act.run(self.program, &mut state).map_err(|errno| (op.step, errno))?;
+        }
+        let Some(image) = &self.program.exec else { return Ok(()) };
+        self.streams().map_err(|errno| (STREAMS, errno))?;
+        if let Some(limit) = limit {
+            kernel::set_open_files(&limit).map_err(|errno| (START_INIT, errno))?;
+        }
+        kernel::umask(old_umask);
+        Err(self.start_init(image, children))
+    }
+
+    fn streams(&self) -> Result<(), Errno> {
+        for (to, from) in (0..).zip(self.descriptors.streams) {
+            if let Some(from) = from {
+                kernel::duplicate(from, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start_init(&self, image: &Image, children: i32) -> (u32, Errno) {
+        let Descriptors { socket, caller, .. } = self.descriptors;
+        let parameters = Parameters {
+            socket,
+            caller_pidfd: caller,
+            children,
+            flags: self.init_flags,
+            candidates: image.candidates,
+            exec_step: EXECUTE.cast_signed(),
+        };
+        let mut buffer = [0; Parameters::MAX_LEN];
+        let parameters = parameters.encode(&mut buffer);
+        let prepare = || {
+            let init = kernel::sealed_program(c"sandbox-init", INIT)?;
+            kernel::close_on_exec_from(3)?;
+            for fd in [socket, caller, children] {
+                if fd >= 0 {
+                    kernel::keep_across_exec(fd)?;
+                }
+            }
+            Ok(init)
+        };
+        let init = match prepare() {
+            Ok(init) => init,
+            Err(errno) => return (START_INIT, errno),
+        };
+        // The slot is this child's alone: a program is started once.
+        image.argv[ARGV_PARAMETERS].store(parameters.as_ptr().cast_mut(), Relaxed);
+        // SAFETY: both arrays were built with a null pointer at the end, from strings that the
+        // image owns, and from the parameters, which are on this stack. An AtomicPtr has the layout
+        // of a pointer.
+        let errno = unsafe {
+            kernel::execute(init, image.argv.as_ptr().cast(), image.envp.as_ptr().cast())
+        };
+        match errno {
+            // The words and variables are the command's.
+            libc::E2BIG => (EXECUTE, errno),
+            _ => (START_INIT, errno),
+        }
+    }
+}

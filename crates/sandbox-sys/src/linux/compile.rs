@@ -1,0 +1,291 @@
+//! Compiles a plan: everything that needs memory, formatting or the environment happens here.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicPtr;
+
+use sandbox_core::{
+    Exec, InsidePath, MountFlag, NewFilesystem, OverlayMarks, Plan, Recursion, Step,
+};
+
+use super::kernel::Depth;
+use super::program::{
+    Act, HostPlace, Image, Made, Op, Part, Program, Target, TargetKind, map_line,
+};
+use super::protocol::INIT_NAME;
+use crate::error::SpawnError;
+
+/// Where programs are looked for when the command's environment has no `PATH`, as execvp(3) does.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
+
+/// Compiles all of a plan.
+pub(super) fn program(plan: &Plan) -> Result<Program, SpawnError> {
+    let mut program = steps(&plan.steps)?;
+    program.exec = Some(image(&plan.exec)?);
+    Ok(program)
+}
+
+/// Compiles steps that end without an exec.
+pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
+    let mut compiler = Compiler::default();
+    for (index, step) in (0..).zip(steps) {
+        compiler.step = index;
+        compiler.compile(step).map_err(|source| SpawnError::Step {
+            step: Box::new(step.clone()),
+            hint: None,
+            source,
+        })?;
+    }
+    let held = (0..compiler.held.len()).map(|_| (-1).into()).collect();
+    Ok(Program { ops: compiler.ops, exec: None, held })
+}
+
+#[derive(Default)]
+struct Compiler {
+    ops: Vec<Op>,
+    step: u32,
+    /// The slot of each held path.
+    held: BTreeMap<InsidePath, usize>,
+    /// What is mounted where so far, and where on the host that is, if anywhere.
+    places: Vec<(InsidePath, Option<PathBuf>)>,
+}
+
+impl Compiler {
+    fn push(&mut self, act: Act) {
+        self.ops.push(Op { step: self.step, act });
+    }
+
+    fn compile(&mut self, step: &Step) -> io::Result<()> {
+        let act = match step {
+            Step::MapIds { uid, gid } => {
+                // Without this the kernel takes no gid_map from a plain user (user_namespaces(7)).
+                self.push(Act::Write { path: c"/proc/self/setgroups", content: b"deny".into() });
+                self.push(Act::Write { path: c"/proc/self/uid_map", content: map_line(*uid) });
+                Act::Write { path: c"/proc/self/gid_map", content: map_line(*gid) }
+            }
+            Step::PrivateMounts => Act::PrivateMounts,
+            Step::RootTree(path) | Step::RootDirectory(path) => {
+                let path = std::path::absolute(path)?;
+                let c_path = c_string(path.as_os_str())?;
+                self.places.push((InsidePath::root(), Some(path)));
+                match step {
+                    Step::RootTree(_) => Act::RootTree(c_path),
+                    _ => Act::RootDirectory(c_path),
+                }
+            }
+            Step::RootEmpty => {
+                self.places.push((InsidePath::root(), None));
+                Act::RootEmpty
+            }
+            Step::MakeDirectory(path) => Act::Make(self.target(path, TargetKind::Directory)?),
+            Step::MakeTarget { target, like } => {
+                let directory = std::fs::metadata(like)?.is_dir();
+                let kind = if directory { TargetKind::Directory } else { TargetKind::File };
+                Act::Make(self.target(target, kind)?)
+            }
+            Step::Symlink { at, to } => {
+                let (parent, name) = split(at)?;
+                Act::Symlink { parent, name, to: CString::new(*to)? }
+            }
+            Step::Bind { source, target, recursion, flags } => {
+                let source = std::path::absolute(source)?;
+                let depth = match recursion {
+                    Recursion::Recursive => Depth::Recursive,
+                    Recursion::Single => Depth::Single,
+                };
+                let (c_source, c_target) = (c_string(source.as_os_str())?, inside(target)?);
+                self.places.push((target.clone(), Some(source)));
+                let attributes = attributes(flags);
+                Act::Bind { source: c_source, target: c_target, attributes, depth }
+            }
+            Step::Mount { filesystem, target, flags } => {
+                self.places.push((target.clone(), None));
+                mount(filesystem, target, flags)?
+            }
+            Step::Restrict { target, flags, missing } => Act::Restrict {
+                target: inside(target)?,
+                attributes: attributes(flags),
+                missing: *missing,
+            },
+            Step::Mask(path) => Act::Mask(inside(path)?),
+            Step::HoldWritable(path) => {
+                let slot = self.held.len();
+                self.held.insert(path.clone(), slot);
+                Act::Hold { path: inside(path)?, slot }
+            }
+            Step::ReadOnly => Act::ReadOnly,
+            Step::ReleaseWritable(path) => {
+                let unheld = || io::Error::other("nothing is held for it");
+                let slot = *self.held.get(path).ok_or_else(unheld)?;
+                Act::Release { path: inside(path)?, slot }
+            }
+            Step::Reopen(path) => Act::Reopen(inside(path)?),
+            Step::PivotRoot => Act::PivotRoot,
+            Step::Chroot => Act::Chroot,
+            Step::LoopbackUp => Act::LoopbackUp,
+            Step::SetHostname(name) => Act::HostName(CString::new(name.as_str())?),
+            Step::ChangeDirectory(path) => Act::ChangeDirectory(inside(path)?),
+            Step::KeepDirectory => Act::ChangeDirectory(c_string(env::current_dir()?.as_os_str())?),
+            Step::SetIds { uid, gid } => Act::SetIds { uid: *uid, gid: *gid },
+            Step::DropCapabilities => Act::DropCapabilities,
+            Step::NoNewPrivileges => Act::NoNewPrivileges,
+            Step::BlockTerminalInput => Act::BlockTerminalInput,
+            _ => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        self.push(act);
+        Ok(())
+    }
+
+    fn target(&self, path: &InsidePath, kind: TargetKind) -> io::Result<Target> {
+        let mut parts = Vec::new();
+        let mut parent = InsidePath::root();
+        let mut so_far = PathBuf::from("/");
+        for name in path.components() {
+            so_far.push(name);
+            let made = Made::default();
+            let c_path = c_string(so_far.as_os_str())?;
+            parts.push(Part {
+                parent: inside(&parent)?,
+                name: c_string(name)?,
+                path: c_path,
+                made,
+            });
+            parent = InsidePath::from_root(&so_far, "path").map_err(io::Error::other)?;
+        }
+        Ok(Target { kind, parts, host: self.host_place(path) })
+    }
+
+    /// Where on the host a path inside is: below the last mount that covers it.
+    fn host_place(&self, path: &InsidePath) -> Option<HostPlace> {
+        let covering = self.places.iter().rev().find(|(target, _)| path.is_within(target))?;
+        let (target, source) = covering;
+        Some(HostPlace { base: source.clone()?, skip: target.components().count() })
+    }
+}
+
+fn mount(filesystem: &NewFilesystem, target: &InsidePath, flags: &[MountFlag]) -> io::Result<Act> {
+    let (kind, data) = match filesystem {
+        NewFilesystem::Proc => (c"proc", CString::default()),
+        NewFilesystem::Sysfs => (c"sysfs", CString::default()),
+        NewFilesystem::Mqueue => (c"mqueue", CString::default()),
+        NewFilesystem::Devpts => (c"devpts", c"newinstance,ptmxmode=0666,mode=0620".to_owned()),
+        NewFilesystem::Tmpfs { size, mode } => {
+            let size = size.map(|size| format!(",size={size}")).unwrap_or_default();
+            (c"tmpfs", CString::new(format!("mode={mode:o}{size}"))?)
+        }
+        NewFilesystem::Overlay { lower, upper, marks } => {
+            let mut data = b"lowerdir=".to_vec();
+            let lower = lower.iter().map(|path| escape(path)).collect::<io::Result<Vec<_>>>()?;
+            data.extend(lower.join(&b':'));
+            if let Some(upper) = upper {
+                data.extend_from_slice(b",upperdir=");
+                data.extend(escape(&upper.upper)?);
+                data.extend_from_slice(b",workdir=");
+                data.extend(escape(&upper.work)?);
+            }
+            if *marks == OverlayMarks::User {
+                data.extend_from_slice(b",userxattr");
+            }
+            (c"overlay", CString::new(data)?)
+        }
+        _ => return Err(io::ErrorKind::Unsupported.into()),
+    };
+    let flags = flags.iter().fold(0, |all, flag| all | mount_flag(*flag));
+    Ok(Act::Mount { kind, data, flags, target: inside(target)? })
+}
+
+/// A path in overlayfs's options, where `:`, `,` and `\` need a backslash.
+fn escape(path: &Path) -> io::Result<Vec<u8>> {
+    let path = std::path::absolute(path)?;
+    let mut escaped = Vec::new();
+    for byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b':' | b',' | b'\\') {
+            escaped.push(b'\\');
+        }
+        escaped.push(*byte);
+    }
+    Ok(escaped)
+}
+
+fn mount_flag(flag: MountFlag) -> libc::c_ulong {
+    match flag {
+        MountFlag::ReadOnly => libc::MS_RDONLY,
+        MountFlag::NoSuid => libc::MS_NOSUID,
+        MountFlag::NoDev => libc::MS_NODEV,
+        MountFlag::NoExec => libc::MS_NOEXEC,
+    }
+}
+
+fn attributes(flags: &[MountFlag]) -> u64 {
+    flags.iter().fold(0, |all, flag| {
+        all | match flag {
+            MountFlag::ReadOnly => libc::MOUNT_ATTR_RDONLY,
+            MountFlag::NoSuid => libc::MOUNT_ATTR_NOSUID,
+            MountFlag::NoDev => libc::MOUNT_ATTR_NODEV,
+            MountFlag::NoExec => libc::MOUNT_ATTR_NOEXEC,
+        }
+    })
+}
+
+/// The strings of the exec: init's own words, the programs to try, and the command's words.
+fn image(exec: &Exec) -> Result<Image, SpawnError> {
+    let fail = |source: std::ffi::NulError| {
+        let program = exec.command.program().to_owned();
+        SpawnError::Exec { program, hint: None, source: source.into() }
+    };
+    let env = exec.env.resolve(env::vars_os());
+    let candidates = candidates(exec.command.program(), env.get(OsStr::new("PATH")));
+    let mut strings = vec![INIT_NAME.to_owned(), CString::default()];
+    for word in candidates.iter().chain(exec.command.words()) {
+        strings.push(CString::new(word.as_bytes()).map_err(fail)?);
+    }
+    let words = strings.len();
+    for (name, value) in env {
+        let variable = [name.as_bytes(), b"=", value.as_bytes()].concat();
+        strings.push(CString::new(variable).map_err(fail)?);
+    }
+    let pointers = |strings: &[CString]| {
+        let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
+        pointers.chain([std::ptr::null_mut()]).map(AtomicPtr::new).collect()
+    };
+    Ok(Image {
+        argv: pointers(&strings[..words]),
+        envp: pointers(&strings[words..]),
+        candidates: i32::try_from(candidates.len()).unwrap_or(i32::MAX),
+        _strings: strings,
+    })
+}
+
+/// The paths to try, as execvp(3) does.
+fn candidates(program: &OsStr, path: Option<&OsString>) -> Vec<OsString> {
+    if program.as_bytes().contains(&b'/') {
+        return vec![program.to_owned()];
+    }
+    let path = path.map_or(DEFAULT_PATH.as_ref(), OsString::as_os_str);
+    let directories = path.as_bytes().split(|byte| *byte == b':');
+    let full = directories.map(|directory| {
+        let directory = if directory.is_empty() { b"." } else { directory };
+        OsString::from_vec([directory, b"/", program.as_bytes()].concat())
+    });
+    full.collect()
+}
+
+fn split(path: &InsidePath) -> io::Result<(CString, CString)> {
+    let (parent, name) = (path.as_path().parent(), path.as_path().file_name());
+    let (Some(parent), Some(name)) = (parent, name) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    Ok((c_string(parent.as_os_str())?, c_string(name)?))
+}
+
+fn inside(path: &InsidePath) -> io::Result<CString> {
+    c_string(path.as_os_str())
+}
+
+fn c_string(text: &OsStr) -> io::Result<CString> {
+    Ok(CString::new(text.as_bytes())?)
+}

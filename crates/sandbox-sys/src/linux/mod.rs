@@ -1,0 +1,28 @@
+//! The Linux engine: namespaces made with clone(2), one audited child, and an init of our own.
+//!
+//! ```text
+//! caller --clone(CLONE_VM | namespaces)--> child: the plan's steps --exec--> init --vfork, exec--> command
+//!    ^                                        |                               |
+//!    '------- socket: Failed ------------------'------ Started, Ended --------'
+//! ```
+
+mod act;
+mod child;
+mod clone;
+mod compile;
+mod kernel;
+mod probe;
+mod process;
+mod program;
+mod protocol;
+#[allow(unsafe_code, reason = "system calls, in assembly")]
+mod raw;
+mod spawn;
+mod stack;
+mod terminal;
+mod undo;
+mod why;
+
+pub(crate) use probe::{assume, probe};
+pub(crate) use process::{End, Process};
+pub(crate) use spawn::spawn;

@@ -1,0 +1,169 @@
+//! Finds out what can be done here, by doing it: each ability in a child of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use caps::{CapSet, Capability};
+use nix::unistd::{getegid, geteuid};
+use sandbox_core::{
+    Ability, HostFacts, IdMap, InsidePath, MountFlag, Namespace, NewFilesystem, Obstacle,
+    OverlayMarks, Platform, Standing, Step, Support, WhyNot,
+};
+
+use super::spawn::{Failure, attempt};
+use super::why;
+
+/// What is known without trying. What is not known to fail is taken to work: a plan that asks too
+/// much then fails at a step, and nothing is granted that was not given.
+pub(crate) fn assume() -> HostFacts {
+    let has = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
+    let privileged = has(Capability::CAP_SYS_ADMIN) && has(Capability::CAP_SETPCAP);
+    let standing = if privileged { Standing::Privileged } else { Standing::Unprivileged };
+    let need = |capabilities: &[Capability]| match capabilities.iter().find(|c| !has(**c)) {
+        None => Support::Yes,
+        Some(missing) => {
+            let why = WhyNot::new(Obstacle::Privilege, format!("the caller has no {missing}"));
+            Support::No(why.remedy("run as root"))
+        }
+    };
+    let facts = HostFacts::unknown(Platform::Linux, geteuid().as_raw(), getegid().as_raw());
+    let facts = Ability::ALL.iter().fold(facts, |facts, ability| {
+        let support = match ability {
+            Ability::Chroot => need(&[Capability::CAP_SYS_CHROOT, Capability::CAP_SETPCAP]),
+            Ability::SetIds => need(&[Capability::CAP_SETUID, Capability::CAP_SETGID]),
+            Ability::HostMount => need(&[Capability::CAP_SYS_ADMIN]),
+            _ => Support::Yes,
+        };
+        facts.with(*ability, support)
+    });
+    facts.standing(standing)
+}
+
+/// Tries everything.
+pub(crate) fn probe() -> HostFacts {
+    let facts = assume();
+    let prober = Prober { standing: facts.standing, uid: facts.uid, gid: facts.gid };
+    let mut found = BTreeMap::new();
+    for ability in Ability::ALL {
+        if let Some(support) = prober.try_out(*ability) {
+            found.insert(*ability, support);
+        }
+    }
+    found.into_iter().fold(facts, |facts, (ability, support)| facts.with(ability, support))
+}
+
+struct Prober {
+    standing: Standing,
+    uid: u32,
+    gid: u32,
+}
+
+impl Prober {
+    /// `None` where what is assumed is all there is to know.
+    fn try_out(&self, ability: Ability) -> Option<Support> {
+        use Namespace::{Cgroup, Ipc, Mount, Network, Pid, User, Uts};
+        Some(match ability {
+            Ability::UserNamespace => supported(self.enter_user(), User),
+            Ability::MountNamespace => self.mounting(&[Mount], [Step::RootEmpty]),
+            Ability::PidNamespace => self.mounting(&[Pid], []),
+            Ability::NetworkNamespace => self.mounting(&[Network], [Step::LoopbackUp]),
+            Ability::IpcNamespace => self.mounting(&[Ipc], []),
+            Ability::UtsNamespace => self.mounting(&[Uts], []),
+            Ability::CgroupNamespace => self.mounting(&[Cgroup], []),
+            Ability::MountApi => self.mounting(&[Mount], [Step::RootEmpty, Step::ReadOnly]),
+            Ability::PivotRoot => {
+                self.mounting(&[Mount], [Step::RootTree("/".into()), Step::PivotRoot])
+            }
+            Ability::FreshProc => self.filesystem(&[Mount, Pid], NewFilesystem::Proc),
+            Ability::FreshSysfs => self.filesystem(&[Mount, Network], NewFilesystem::Sysfs),
+            Ability::Mqueue => self.filesystem(&[Mount, Ipc], NewFilesystem::Mqueue),
+            Ability::Overlay => {
+                let marks = match self.standing {
+                    Standing::Privileged => OverlayMarks::Trusted,
+                    Standing::Unprivileged => OverlayMarks::User,
+                };
+                let lower = vec![PathBuf::from("/"), PathBuf::from("/dev")];
+                self.filesystem(&[Mount], NewFilesystem::Overlay { lower, upper: None, marks })
+            }
+            Ability::Seccomp => {
+                let steps = [Step::NoNewPrivileges, Step::BlockTerminalInput];
+                support(attempt(&[], &steps), &[])
+            }
+            Ability::MemfdExec => memfd_exec(),
+            _ => return None,
+        })
+    }
+
+    /// A user namespace with ids mapped, where the caller needs one for the rest.
+    fn enter(&self) -> (Vec<Namespace>, Vec<Step>) {
+        match self.standing {
+            Standing::Privileged => (Vec::new(), Vec::new()),
+            Standing::Unprivileged => (vec![Namespace::User], vec![self.map()]),
+        }
+    }
+
+    fn map(&self) -> Step {
+        let same = |id| IdMap { inside: id, outside: id };
+        Step::MapIds { uid: same(self.uid), gid: same(self.gid) }
+    }
+
+    fn enter_user(&self) -> Result<(), Failure> {
+        attempt(&[Namespace::User], &[self.map()])
+    }
+
+    fn mounting<const N: usize>(&self, kinds: &[Namespace], steps: [Step; N]) -> Support {
+        let (mut namespaces, mut all) = self.enter();
+        namespaces.extend_from_slice(kinds);
+        if kinds.contains(&Namespace::Mount) {
+            all.push(Step::PrivateMounts);
+        }
+        all.extend(steps);
+        support(attempt(&namespaces, &all), &namespaces)
+    }
+
+    fn filesystem(&self, kinds: &[Namespace], filesystem: NewFilesystem) -> Support {
+        let Ok(target) = InsidePath::absolute("/probe", "probe") else { return Support::Yes };
+        let flags = vec![MountFlag::NoSuid, MountFlag::NoDev, MountFlag::NoExec];
+        let make = Step::MakeDirectory(target.clone());
+        self.mounting(kinds, [Step::RootEmpty, make, Step::Mount { filesystem, target, flags }])
+    }
+}
+
+fn supported(result: Result<(), Failure>, kind: Namespace) -> Support {
+    support(result, &[kind])
+}
+
+fn support(result: Result<(), Failure>, namespaces: &[Namespace]) -> Support {
+    let why = match result {
+        Ok(()) => return Support::Yes,
+        Err(Failure::Clone { errno }) => {
+            // The kind that was asked for is the last one; without a user namespace none can be made.
+            let user = || attempt(&[Namespace::User], &[]).is_err();
+            let kind = match namespaces {
+                [Namespace::User, ..] if user() => Namespace::User,
+                kinds => kinds.last().copied().unwrap_or(Namespace::User),
+            };
+            why::namespace(kind, errno)
+        }
+        Err(Failure::Step { errno, .. }) => why::refused("setting up the namespace", errno),
+        Err(Failure::Caller { action, source }) => {
+            WhyNot::new(Obstacle::Disabled, format!("cannot {action}: {source}"))
+        }
+        Err(Failure::Child { errno, .. } | Failure::Exec { errno }) => {
+            why::refused("the set-up", errno)
+        }
+        Err(Failure::Killed) => WhyNot::new(Obstacle::Disabled, "the probe was killed"),
+    };
+    Support::No(why)
+}
+
+/// The one thing that is read, not tried: trying it means executing an init.
+fn memfd_exec() -> Support {
+    let noexec = fs::read_to_string("/proc/sys/vm/memfd_noexec").unwrap_or_default();
+    if noexec.trim() == "2" {
+        let why = WhyNot::new(Obstacle::Disabled, "vm.memfd_noexec is 2");
+        return Support::No(why.remedy("as root: sysctl vm.memfd_noexec=1"));
+    }
+    Support::Yes
+}

@@ -1,0 +1,194 @@
+//! A running sandbox, as the caller has it: a socket to its init, and a pidfd.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use sandbox_core::{Status, Usage};
+
+use super::protocol::{Message, Record};
+use super::undo::{self, Leftover};
+use crate::error::WaitError;
+
+/// The init of one sandbox.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(super) pid: i32,
+    pub(super) pidfd: OwnedFd,
+    pub(super) socket: OwnedFd,
+    pub(super) scope: Scope,
+    pub(super) leftovers: Vec<Leftover>,
+    pub(super) life: Life,
+    /// By us: then it is known how the command ended, without its init's word.
+    pub(super) killed: AtomicBool,
+}
+
+/// What ends when the init is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All: it is PID 1 of a PID namespace.
+    Namespace,
+    /// Only itself: it must be asked to kill what it has started.
+    Descendants,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    Running,
+    Reaped,
+}
+
+/// How a sandbox ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) status: Status,
+    pub(crate) usage: Usage,
+}
+
+impl Process {
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.unsigned_abs()
+    }
+
+    /// Readable when the sandbox has ended. Not the socket, which tells a little earlier: the caller
+    /// would wake up twice.
+    pub(crate) fn news(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Sends the command a signal, through the init.
+    pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
+        let signal = u8::try_from(signal).ok().filter(|signal| (1..=64).contains(signal));
+        match signal {
+            Some(signal) => self.tell(Message::Signal(signal)),
+            None => Err(Errno::EINVAL.into()),
+        }
+    }
+
+    /// Kills everything in the sandbox.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        self.killed.store(true, Relaxed);
+        match self.scope {
+            // Not even a stopped init survives this, and nothing survives its init.
+            Scope::Namespace => kill_now(&self.pidfd),
+            Scope::Descendants => self.tell(Message::Kill),
+        }
+    }
+
+    fn tell(&self, message: Message) -> io::Result<()> {
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        match send(self.socket.as_raw_fd(), &[message.to_byte()], flags) {
+            // It has ended: there is nobody left to tell.
+            Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Waits until nothing of the sandbox is left, and says how it ended.
+    pub(crate) fn end(&mut self) -> Result<End, WaitError> {
+        self.reap().map_err(|error| WaitError::host("wait for the sandbox", error))?;
+        match receive(&self.socket).map_err(reading)? {
+            Some(Record::Ended { status, usage }) => {
+                let usage = Usage::of(
+                    Duration::from_micros(usage.user_us),
+                    Duration::from_micros(usage.system_us),
+                    usage.max_rss_kib,
+                );
+                Ok(End { status: decode(status), usage })
+            }
+            _ if self.killed.load(Relaxed) => {
+                Ok(End { status: Status::Signaled(libc::SIGKILL), usage: Usage::default() })
+            }
+            _ => Err(WaitError::Killed),
+        }
+    }
+
+    /// Waits until the init is gone, and with it the namespaces.
+    fn reap(&mut self) -> io::Result<()> {
+        if self.life == Life::Reaped {
+            return Ok(());
+        }
+        wait_readable(&[self.pidfd.as_fd()])?;
+        self.life = Life::Reaped;
+        reap(&self.pidfd)?;
+        undo::remove(&mut self.leftovers);
+        Ok(())
+    }
+}
+
+/// A sandbox ends with its handle: nothing may be left behind.
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.life == Life::Running && self.kill().is_ok() {
+            let _ = self.reap();
+        }
+    }
+}
+
+fn reading(error: io::Error) -> WaitError {
+    WaitError::host("hear from the sandbox", error)
+}
+
+fn decode(status: i32) -> Status {
+    if libc::WIFSIGNALED(status) {
+        return Status::Signaled(libc::WTERMSIG(status));
+    }
+    Status::Exited(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX))
+}
+
+/// Blocks until one of some descriptors is readable or hung up.
+pub(super) fn wait_readable(fds: &[BorrowedFd<'_>]) -> io::Result<Vec<bool>> {
+    loop {
+        let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        match poll(&mut polled, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+            Ok(_) => return Ok(polled.iter().map(|fd| fd.any().unwrap_or(true)).collect()),
+        }
+    }
+}
+
+/// The record that has come, if one has. Never blocks.
+pub(super) fn receive(socket: &OwnedFd) -> io::Result<Option<Record>> {
+    let mut bytes = [0; Record::LEN];
+    loop {
+        return match recv(socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
+            Ok(count) => Ok(Record::from_bytes(&bytes[..count])),
+            Err(Errno::EINTR) => continue,
+            Err(Errno::EAGAIN | Errno::ECONNRESET) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        };
+    }
+}
+
+/// Reaps an exited process. Somebody else may have been faster, or the caller ignores SIGCHLD: how it
+/// ended is known from the socket.
+fn reap(pidfd: &OwnedFd) -> io::Result<()> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
+    loop {
+        return match waitid(Id::PIDFd(pidfd.as_fd()), flags) {
+            Ok(_) | Err(Errno::ECHILD) => Ok(()),
+            Err(Errno::EINTR) => continue,
+            Err(errno) => Err(errno.into()),
+        };
+    }
+}
+
+/// pidfd_send_signal(2) `SIGKILL`.
+#[allow(unsafe_code, reason = "libc has no wrapper")]
+fn kill_now(pidfd: &OwnedFd) -> io::Result<()> {
+    // SAFETY: no pointers but a null one, which the call takes.
+    let sent = unsafe {
+        let no_info = std::ptr::null::<libc::siginfo_t>();
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, no_info, 0)
+    };
+    match sent {
+        -1 if Errno::last() != Errno::ESRCH => Err(Errno::last().into()),
+        _ => Ok(()),
+    }
+}

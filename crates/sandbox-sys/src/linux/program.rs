@@ -1,0 +1,146 @@
+//! A plan compiled for the child: every string, number and pointer that it will hand to the kernel.
+//!
+//! The caller owns all of it. The child only reads, but for the atomics, through which it tells what
+//! it has made (its memory is the caller's until it executes).
+
+use std::ffi::{CStr, CString};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64};
+
+use sandbox_core::{IdMap, Missing};
+
+use super::kernel::Depth;
+
+/// What the child does, in order, and what it executes then.
+pub(super) struct Program {
+    pub(super) ops: Vec<Op>,
+    pub(super) exec: Option<Image>,
+    /// Held mounts, one for each [`Act::Hold`], filled in by the child.
+    pub(super) held: Vec<AtomicI32>,
+}
+
+/// One operation, and the step of the plan that it belongs to.
+pub(super) struct Op {
+    pub(super) step: u32,
+    pub(super) act: Act,
+}
+
+/// An operation of the child.
+pub(super) enum Act {
+    /// Writes a file of the host's /proc.
+    Write {
+        path: &'static CStr,
+        content: Vec<u8>,
+    },
+    PrivateMounts,
+    RootTree(CString),
+    RootDirectory(CString),
+    RootEmpty,
+    Make(Target),
+    Symlink {
+        parent: CString,
+        name: CString,
+        to: CString,
+    },
+    Bind {
+        source: CString,
+        target: CString,
+        attributes: u64,
+        depth: Depth,
+    },
+    Mount {
+        kind: &'static CStr,
+        data: CString,
+        flags: libc::c_ulong,
+        target: CString,
+    },
+    Restrict {
+        target: CString,
+        attributes: u64,
+        missing: Missing,
+    },
+    Mask(CString),
+    Hold {
+        path: CString,
+        slot: usize,
+    },
+    ReadOnly,
+    Release {
+        path: CString,
+        slot: usize,
+    },
+    Reopen(CString),
+    PivotRoot,
+    Chroot,
+    LoopbackUp,
+    HostName(CString),
+    ChangeDirectory(CString),
+    SetIds {
+        uid: u32,
+        gid: u32,
+    },
+    DropCapabilities,
+    NoNewPrivileges,
+    BlockTerminalInput,
+}
+
+/// A directory or an empty file that is made where it is missing.
+pub(super) struct Target {
+    pub(super) kind: TargetKind,
+    /// Its components from the outermost on.
+    pub(super) parts: Vec<Part>,
+    /// Where on the host the path is, so that what was made can be removed; `None` where it is in
+    /// memory that ends with the sandbox.
+    pub(super) host: Option<HostPlace>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum TargetKind {
+    Directory,
+    File,
+}
+
+/// One component of a target.
+pub(super) struct Part {
+    pub(super) parent: CString,
+    pub(super) name: CString,
+    pub(super) path: CString,
+    /// The file that the child has made here, or zeroes.
+    pub(super) made: Made,
+}
+
+#[derive(Default)]
+pub(super) struct Made {
+    pub(super) device: AtomicU64,
+    pub(super) inode: AtomicU64,
+}
+
+/// A directory of the host, and how many components of a target are above it.
+#[derive(Clone)]
+pub(super) struct HostPlace {
+    pub(super) base: PathBuf,
+    pub(super) skip: usize,
+}
+
+/// What the child executes: the sandbox's init, which then executes the command.
+pub(super) struct Image {
+    /// Pointers to `strings`, with a null pointer at the end. The child puts init's parameters in.
+    pub(super) argv: Vec<AtomicPtr<libc::c_char>>,
+    /// The same for the environment.
+    pub(super) envp: Vec<AtomicPtr<libc::c_char>>,
+    pub(super) candidates: i32,
+    /// What the pointers point to: each has an allocation of its own, which does not move.
+    pub(super) _strings: Vec<CString>,
+}
+
+/// The descriptors that the child is given.
+pub(super) struct Descriptors {
+    /// For standard input, output and error: above 2, or `None` for the caller's own.
+    pub(super) streams: [Option<i32>; 3],
+    pub(super) socket: i32,
+    pub(super) caller: i32,
+}
+
+pub(super) fn map_line(map: IdMap) -> Vec<u8> {
+    format!("{} {} 1\n", map.inside, map.outside).into_bytes()
+}

@@ -1,0 +1,278 @@
+//! What the caller and the sandbox's init say to each other.
+//!
+//! Init's command line:
+//!
+//! ```text
+//! sandbox-init PARAMETERS CANDIDATE... COMMAND-ARGV...
+//! ```
+//!
+//! where the candidates are the absolute paths to try as the command's program, in order.
+//! Init's environment is the command's. Afterwards they talk over a `SOCK_SEQPACKET` socket:
+//! init sends a [`Record`], the caller sends a [`Message`].
+//!
+//! This file uses `core` only: the library and the init program both compile it.
+#![allow(dead_code, reason = "each side encodes what the other one decodes")]
+
+use core::ffi::CStr;
+
+/// argv\[0] of init, and the name that ps(1) shows.
+pub(crate) const INIT_NAME: &CStr = c"sandbox-init";
+
+/// Where PARAMETERS, and the first CANDIDATE, stand in init's argv.
+pub(crate) const ARGV_PARAMETERS: usize = 1;
+pub(crate) const ARGV_CANDIDATES: usize = 2;
+
+/// The command gets a session of its own: setsid(2).
+pub(crate) const NEW_SESSION: i32 = 1 << 0;
+/// Init is PID 1 of a PID namespace: when it exits, the kernel kills all the others.
+pub(crate) const OWN_PID_NAMESPACE: i32 = 1 << 1;
+
+/// The PARAMETERS argument: decimal numbers in this order, separated by `:`.
+///
+/// File descriptors 0 to 2 are always the command's, so none of init's own may be among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parameters {
+    /// Init's end of the socket pair.
+    pub(crate) socket: i32,
+    /// A pidfd of the caller, or -1.
+    pub(crate) caller_pidfd: i32,
+    /// Init's `/proc/self/task/TID/children`, or -1. Used without a PID namespace only.
+    pub(crate) children: i32,
+    /// [`NEW_SESSION`], [`OWN_PID_NAMESPACE`].
+    pub(crate) flags: i32,
+    /// How many CANDIDATEs there are.
+    pub(crate) candidates: i32,
+    /// The `step` of [`Record::Failed`] when no candidate could be executed.
+    pub(crate) exec_step: i32,
+}
+
+impl Parameters {
+    /// Room for six times `-2147483648` and a separator or the final NUL.
+    pub(crate) const MAX_LEN: usize = 6 * 12;
+
+    /// Writes the argument at the end of `buffer`, without allocating: it may be a forked child
+    /// that does this.
+    pub(crate) fn encode<'a>(&self, buffer: &'a mut [u8; Self::MAX_LEN]) -> &'a CStr {
+        let Self { socket, caller_pidfd, children, flags, candidates, exec_step } = *self;
+        let mut start = buffer.len();
+        let mut end = 0;
+        let mut prepend = |byte| {
+            start -= 1;
+            buffer[start] = byte;
+        };
+        for number in [exec_step, candidates, flags, children, caller_pidfd, socket] {
+            prepend(end);
+            end = b':';
+            let mut rest = number.unsigned_abs();
+            loop {
+                prepend(b"0123456789"[(rest % 10) as usize]);
+                rest /= 10;
+                if rest == 0 {
+                    break;
+                }
+            }
+            if number < 0 {
+                prepend(b'-');
+            }
+        }
+        CStr::from_bytes_until_nul(&buffer[start..]).unwrap_or_default()
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    pub(crate) fn decode(text: &[u8]) -> Option<Self> {
+        let mut fields = text.split(|&byte| byte == b':').map(decimal);
+        let mut next = || fields.next().flatten();
+        let parameters = Self {
+            socket: next()?,
+            caller_pidfd: next()?,
+            children: next()?,
+            flags: next()?,
+            candidates: next()?,
+            exec_step: next()?,
+        };
+        fields.next().is_none().then_some(parameters)
+    }
+}
+
+/// Reads a decimal number, by hand: `str::parse` would bring Unicode tables into init.
+fn decimal(text: &[u8]) -> Option<i32> {
+    let (sign, digits) = match text {
+        [b'-', digits @ ..] => (-1, digits),
+        digits => (1, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_i32, |number, digit| match digit {
+        b'0'..=b'9' => number.checked_mul(10)?.checked_add(sign * i32::from(digit - b'0')),
+        _ => None,
+    })
+}
+
+/// What init, or the child that sets the sandbox up, tells the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// The command could not be started. Nothing follows.
+    Failed { step: u32, errno: i32, detail: u32 },
+    /// The command runs. `pid` is its PID as init sees it.
+    Started { pid: i32 },
+    /// The command has ended, with a status as of wait(2). Nothing follows.
+    Ended { status: i32, usage: Usage },
+}
+
+/// The resources used by the command and by all its descendants that have been reaped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) user_us: u64,
+    pub(crate) system_us: u64,
+    /// Of the largest process.
+    pub(crate) max_rss_kib: u64,
+}
+
+impl Record {
+    /// A record is a kind and four numbers, native endian, unused ones zero.
+    pub(crate) const LEN: usize = 5 * size_of::<u64>();
+
+    const FAILED: u64 = 1;
+    const STARTED: u64 = 2;
+    const ENDED: u64 = 3;
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
+        let signed = |number: i32| i64::from(number).cast_unsigned();
+        let numbers = match self {
+            Self::Failed { step, errno, detail } => {
+                [Self::FAILED, step.into(), signed(errno), detail.into(), 0]
+            }
+            Self::Started { pid } => [Self::STARTED, signed(pid), 0, 0, 0],
+            Self::Ended { status, usage: Usage { user_us, system_us, max_rss_kib } } => {
+                [Self::ENDED, signed(status), user_us, system_us, max_rss_kib]
+            }
+        };
+        let mut bytes = [0; Self::LEN];
+        for (chunk, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
+            *chunk = number.to_ne_bytes();
+        }
+        bytes
+    }
+
+    /// `None` when `bytes` is not exactly one record.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (&[kind, a, b, c, d], []) = bytes.as_chunks() else { return None };
+        let [kind, a, b, c, d] = [kind, a, b, c, d].map(u64::from_ne_bytes);
+        let signed = |number: u64| i32::try_from(number.cast_signed()).ok();
+        let unsigned = |number: u64| u32::try_from(number).ok();
+        Some(match kind {
+            Self::FAILED => {
+                Self::Failed { step: unsigned(a)?, errno: signed(b)?, detail: unsigned(c)? }
+            }
+            Self::STARTED => Self::Started { pid: signed(a)? },
+            Self::ENDED => Self::Ended {
+                status: signed(a)?,
+                usage: Usage { user_us: b, system_us: c, max_rss_kib: d },
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// What the caller tells init: one byte. Closing the socket means [`Message::Kill`], unheard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// Send the command this signal.
+    Signal(u8),
+    /// Kill the command and all its descendants, then report how it ended.
+    Kill,
+}
+
+impl Message {
+    const KILL: u8 = 0xff;
+
+    pub(crate) fn to_byte(self) -> u8 {
+        match self {
+            Self::Signal(signal) => signal,
+            Self::Kill => Self::KILL,
+        }
+    }
+
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1..=64 => Some(Self::Signal(byte)),
+            Self::KILL => Some(Self::Kill),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXTREME: Parameters = Parameters {
+        socket: i32::MIN,
+        caller_pidfd: i32::MIN,
+        children: i32::MIN,
+        flags: i32::MIN,
+        candidates: i32::MIN,
+        exec_step: i32::MIN,
+    };
+
+    #[test]
+    fn parameters_read_as_documented() {
+        let parameters = Parameters {
+            socket: 3,
+            caller_pidfd: -1,
+            children: 5,
+            flags: NEW_SESSION | OWN_PID_NAMESPACE,
+            candidates: 0,
+            exec_step: 120,
+        };
+        assert_eq!(parameters.encode(&mut [0; Parameters::MAX_LEN]), c"3:-1:5:3:0:120");
+    }
+
+    #[test]
+    fn parameters_survive_the_round_trip() {
+        for parameters in [EXTREME, Parameters { socket: i32::MAX, children: 0, ..EXTREME }] {
+            let mut buffer = [0; Parameters::MAX_LEN];
+            let text = parameters.encode(&mut buffer);
+            assert_eq!(Parameters::decode(text.to_bytes()), Some(parameters));
+        }
+    }
+
+    #[test]
+    fn malformed_parameters_are_refused() {
+        for text in ["", "1:2:3:4:5", "1:2:3:4:5:6:7", "1:2:3::5:6", "1:2:3:-:5:6", "1:2:x:4:5:6"] {
+            assert_eq!(Parameters::decode(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(Parameters::decode(b"1:2:3:4:5:2147483648"), None);
+    }
+
+    #[test]
+    fn records_survive_the_round_trip() {
+        let usage = Usage { user_us: u64::MAX, system_us: 1, max_rss_kib: 2 };
+        for record in [
+            Record::Failed { step: u32::MAX, errno: -1, detail: 7 },
+            Record::Started { pid: i32::MAX },
+            Record::Ended { status: 0x137f, usage },
+        ] {
+            assert_eq!(Record::from_bytes(&record.to_bytes()), Some(record));
+        }
+    }
+
+    #[test]
+    fn malformed_records_are_refused() {
+        let bytes = Record::Started { pid: 1 }.to_bytes();
+        assert_eq!(Record::from_bytes(&bytes[1..]), None);
+        assert_eq!(Record::from_bytes(&[]), None);
+        assert_eq!(Record::from_bytes(&[0xee; Record::LEN]), None);
+        assert_eq!(Record::from_bytes(&[bytes.as_slice(), &[0]].concat()), None);
+    }
+
+    #[test]
+    fn messages_are_one_byte() {
+        for message in [Message::Signal(1), Message::Signal(64), Message::Kill] {
+            assert_eq!(Message::from_byte(message.to_byte()), Some(message));
+        }
+        assert_eq!(Message::from_byte(0), None);
+        assert_eq!(Message::from_byte(65), None);
+    }
+}

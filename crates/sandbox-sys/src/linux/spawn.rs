@@ -1,0 +1,203 @@
+//! Starts a sandbox, and hears whether it could be set up.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use sandbox_core::{Namespace, Plan, Session, Step};
+
+use super::child::{EXECUTE, Order, START_INIT, STREAMS};
+use super::process::{self, Life, Process, Scope};
+use super::program::{Descriptors, Program};
+use super::protocol::{NEW_SESSION, OWN_PID_NAMESPACE, Record};
+use super::stack::Stack;
+use super::{clone, compile, undo, why};
+use crate::descriptors::above_streams;
+use crate::error::SpawnError;
+use crate::streams::Streams;
+
+/// Carries out a plan up to the point where the command runs.
+pub(crate) fn spawn(plan: &Plan, streams: &Streams) -> Result<Process, SpawnError> {
+    let program = compile::program(plan)?;
+    let descriptors = streams.command.each_ref().map(|fd| fd.as_ref().map(AsRawFd::as_raw_fd));
+    let session = match plan.exec.session {
+        Session::Callers => 0,
+        Session::New => NEW_SESSION,
+    };
+    run(&program, &plan.namespaces, descriptors, session).map_err(|failure| explain(failure, plan))
+}
+
+/// Tries steps out, in a child that ends after them.
+pub(super) fn attempt(namespaces: &[Namespace], steps: &[Step]) -> Result<(), Failure> {
+    let program = compile::steps(steps).map_err(|error| Failure::Step {
+        index: 0,
+        errno: error.os_error().and_then(io::Error::raw_os_error).unwrap_or(libc::EINVAL),
+    })?;
+    run(&program, namespaces, [None; 3], 0).map(drop)
+}
+
+/// Where it failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Before there was a child.
+    Caller { action: &'static str, source: io::Error },
+    /// The child could not be created.
+    Clone { errno: i32 },
+    /// In a step of the plan.
+    Step { index: usize, errno: i32 },
+    /// In the child, beyond the plan.
+    Child { action: &'static str, errno: i32 },
+    /// The command could not be executed.
+    Exec { errno: i32 },
+    /// Somebody killed the child.
+    Killed,
+}
+
+fn run(
+    program: &Program,
+    namespaces: &[Namespace],
+    streams: [Option<i32>; 3],
+    init_flags: i32,
+) -> Result<Process, Failure> {
+    let caller = |action| move |source| Failure::Caller { action, source };
+    let connecting = || caller("make a socket for the sandbox's init");
+    let (ours, theirs) =
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+            .map_err(io::Error::from)
+            .map_err(connecting())?;
+    let ours = above_streams(ours).map_err(connecting())?;
+    let theirs = above_streams(theirs).map_err(connecting())?;
+    let myself = own_pidfd().map_err(caller("get a pidfd of this process"))?;
+    let stack = Stack::new().map_err(caller("allocate a stack"))?;
+    let own_pids = namespaces.contains(&Namespace::Pid);
+    let order = Order {
+        program,
+        descriptors: Descriptors {
+            streams,
+            socket: theirs.as_raw_fd(),
+            caller: myself.as_raw_fd(),
+        },
+        init_flags: init_flags | if own_pids { OWN_PID_NAMESPACE } else { 0 },
+    };
+    let dumpable = Dumpable::now();
+    // SAFETY: `hear` returns only when the child has executed the init or is gone.
+    #[allow(unsafe_code, reason = "starts the child in our memory")]
+    let started = unsafe { clone::start(&order, namespaces, &stack) };
+    let (pid, pidfd) = started
+        .map_err(|error| Failure::Clone { errno: error.raw_os_error().unwrap_or(libc::EINVAL) })?;
+    drop(theirs);
+    let heard = hear(&ours, &pidfd);
+    dumpable.restore();
+    let leftovers = undo::leftovers(program);
+    let scope = if own_pids { Scope::Namespace } else { Scope::Descendants };
+    let mut process = Process {
+        pid,
+        pidfd,
+        socket: ours,
+        scope,
+        leftovers,
+        life: Life::Running,
+        killed: false.into(),
+    };
+    match heard {
+        Some(Record::Started { .. }) => Ok(process),
+        heard => {
+            let failure = match heard {
+                Some(Record::Failed { step, errno, .. }) => Some(failed(step, errno)),
+                _ if program.exec.is_none() => None,
+                _ => Some(Failure::Killed),
+            };
+            // Only a child that has failed, or was never to execute, gets here: it exits by itself.
+            let _ = process.end();
+            failure.map_or(Ok(process), Err)
+        }
+    }
+}
+
+/// Waits for the child's first word, or for its end without one. Until then it runs in our memory,
+/// so there is no other way out of here.
+fn hear(socket: &OwnedFd, pidfd: &OwnedFd) -> Option<Record> {
+    loop {
+        let Ok(ready) = process::wait_readable(&[socket.as_fd(), pidfd.as_fd()]) else { continue };
+        let record = process::receive(socket).ok().flatten();
+        if record.is_some() || ready.get(1) == Some(&true) {
+            return record;
+        }
+        // The end of file comes a little before the end of the process.
+        let _ = process::wait_readable(&[pidfd.as_fd()]);
+        return None;
+    }
+}
+
+fn failed(step: u32, errno: i32) -> Failure {
+    match step {
+        STREAMS => Failure::Child { action: "set up the command's streams", errno },
+        START_INIT => Failure::Child { action: "start the sandbox's init", errno },
+        EXECUTE => Failure::Exec { errno },
+        step => Failure::Step { index: step as usize, errno },
+    }
+}
+
+fn explain(failure: Failure, plan: &Plan) -> SpawnError {
+    let os = io::Error::from_raw_os_error;
+    match failure {
+        Failure::Caller { action, source } => SpawnError::host(action, source),
+        Failure::Clone { errno } => {
+            let names: Vec<_> = plan.namespaces.iter().map(ToString::to_string).collect();
+            let action = match names.as_slice() {
+                [] => "create a child".to_owned(),
+                names => format!("create a child in new namespaces ({})", names.join(", ")),
+            };
+            let hint = why::clone_hint(errno, &plan.namespaces);
+            SpawnError::Host { action, hint, source: os(errno) }
+        }
+        Failure::Step { index, errno } => match plan.steps.get(index) {
+            Some(step) => SpawnError::Step {
+                step: Box::new(step.clone()),
+                hint: why::step_hint(step, errno),
+                source: os(errno),
+            },
+            None => SpawnError::host("carry out the plan", os(errno)),
+        },
+        Failure::Child { action, errno } => SpawnError::Host {
+            action: action.to_owned(),
+            hint: why::child_hint(errno),
+            source: os(errno),
+        },
+        Failure::Exec { errno } => SpawnError::Exec {
+            program: plan.exec.command.program().to_owned(),
+            hint: why::exec_hint(errno),
+            source: os(errno),
+        },
+        Failure::Killed => SpawnError::Killed,
+    }
+}
+
+/// A pidfd of this process, by which the sandbox's init notices the caller's end.
+#[allow(unsafe_code, reason = "pidfd_open(2) has no wrapper in libc")]
+fn own_pidfd() -> io::Result<OwnedFd> {
+    use std::os::fd::FromRawFd;
+    // SAFETY: no pointers; the result is checked before it is owned.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) };
+    match i32::try_from(fd) {
+        // SAFETY: the kernel has just made it, for us.
+        Ok(fd) if fd >= 0 => above_streams(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Whether this process can be traced and dumped: an attribute of its memory, which the child shares
+/// and which the kernel clears when the child changes its ids (commit_creds, prctl(2)).
+struct Dumpable(nix::Result<bool>);
+
+impl Dumpable {
+    fn now() -> Self {
+        Self(nix::sys::prctl::get_dumpable())
+    }
+
+    fn restore(self) {
+        if self.0 == Ok(true) && nix::sys::prctl::get_dumpable() == Ok(false) {
+            let _ = nix::sys::prctl::set_dumpable(true);
+        }
+    }
+}

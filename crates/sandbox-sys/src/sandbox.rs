@@ -1,0 +1,200 @@
+//! A running sandbox.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use sandbox_core::{BackendName, Captured, Downgrade, Note, Outcome, Plan};
+
+use crate::engine::{self, End, Process};
+use crate::error::{SpawnError, WaitError};
+use crate::signals::Forwarding;
+use crate::streams::{Collector, Flow, Streams};
+
+/// Carries out a plan and starts its command.
+///
+/// When this returns, the command has been executed.
+///
+/// # Errors
+/// The step that failed, or why the command cannot be executed. Nothing is left behind then.
+pub fn spawn(plan: &Plan) -> Result<SandboxChild, SpawnError> {
+    let started = Instant::now();
+    let streams = Streams::open(&plan.exec)?;
+    let process = engine::spawn(plan, &streams)?;
+    let Streams { stdin, stdout, stderr, .. } = streams;
+    Ok(SandboxChild {
+        stdin,
+        process,
+        outputs: [stdout, stderr],
+        started,
+        backend: plan.backend,
+        downgrades: plan.downgrades.clone(),
+        notes: plan.notes.clone(),
+        ignored_variable: None,
+    })
+}
+
+/// A sandbox whose command has been started.
+///
+/// Dropping it kills everything in it: a sandbox does not outlive its handle.
+#[derive(Debug)]
+pub struct SandboxChild {
+    /// The command's standard input, where it is [`Input::Piped`](sandbox_core::Input::Piped).
+    pub stdin: Option<File>,
+    process: Process,
+    outputs: [Option<Collector>; 2],
+    started: Instant,
+    backend: BackendName,
+    downgrades: Vec<Downgrade>,
+    notes: Vec<Note>,
+    pub(crate) ignored_variable: Option<String>,
+}
+
+impl SandboxChild {
+    /// The process, on the host, that holds the sandbox: its init on Linux, the command elsewhere.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// The backend that made the plan.
+    pub fn backend(&self) -> BackendName {
+        self.backend
+    }
+
+    /// Every setting that was stepped down.
+    pub fn downgrades(&self) -> &[Downgrade] {
+        &self.downgrades
+    }
+
+    /// What the caller should know of how settings are met.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// The value of `SANDBOXLIB_BACKEND`, where no backend has it for a name.
+    pub fn ignored_variable(&self) -> Option<&str> {
+        self.ignored_variable.as_deref()
+    }
+
+    /// Sends a signal (1 to 64) to the command. Nothing happens where it has ended.
+    pub fn signal(&self, signal: i32) -> Result<(), WaitError> {
+        let sent = self.process.signal(signal);
+        sent.map_err(|error| WaitError::host("send a signal to the command", error))
+    }
+
+    /// Kills the command and everything else in the sandbox. Wait for it afterwards.
+    ///
+    /// Where the sandbox has processes of its own, nothing can escape this. Without, descendants of
+    /// the command are killed as they are found.
+    pub fn kill(&self) -> Result<(), WaitError> {
+        self.process.kill().map_err(|error| WaitError::host("kill the sandbox", error))
+    }
+
+    /// Closes the command's standard input, reads the captured streams, and waits for the end.
+    ///
+    /// # Errors
+    /// The sandbox was killed by somebody else, or a system call failed. It is gone then, too.
+    pub fn wait(self) -> Result<Outcome, WaitError> {
+        self.wait_with(None)
+    }
+
+    /// The same, as a command line tool waits: signals that ask this process to end go to the command
+    /// instead (`SIGHUP`, `SIGINT`, `SIGQUIT`, `SIGTERM`, `SIGUSR1`, `SIGUSR2`).
+    ///
+    /// What a terminal sends to the whole process group reaches the command by itself, and is not
+    /// sent twice. The signals are blocked in this thread meanwhile: other threads should block them
+    /// too. Linux only; elsewhere this is [`wait`](Self::wait).
+    pub fn wait_forwarding_signals(self) -> Result<Outcome, WaitError> {
+        let forwarding = Forwarding::start().map_err(|e| WaitError::host("block signals", e))?;
+        self.wait_with(Some(&forwarding))
+    }
+
+    fn wait_with(mut self, forwarding: Option<&Forwarding>) -> Result<Outcome, WaitError> {
+        drop(self.stdin.take());
+        let End { status, usage } = self.collect(forwarding)?;
+        let mut outcome = Outcome::new(status, usage);
+        outcome.usage.wall = self.started.elapsed();
+        let captured = |output: Option<Collector>| output.map(Collector::into_captured);
+        let [stdout, stderr] = std::mem::take(&mut self.outputs).map(captured);
+        outcome.stdout = stdout.unwrap_or_else(Captured::default);
+        outcome.stderr = stderr.unwrap_or_else(Captured::default);
+        outcome.downgrades = std::mem::take(&mut self.downgrades);
+        outcome.notes = std::mem::take(&mut self.notes);
+        Ok(outcome)
+    }
+
+    /// Reads both streams as they fill, so that neither blocks the command, until the sandbox ends.
+    fn collect(&mut self, forwarding: Option<&Forwarding>) -> Result<End, WaitError> {
+        let mut open = self.outputs.each_ref().map(Option::is_some);
+        loop {
+            let ready = self.poll(open, forwarding)?;
+            for (index, output) in self.outputs.iter_mut().enumerate() {
+                if ready.outputs[index] {
+                    open[index] = read(output.as_mut())? == Flow::Open;
+                }
+            }
+            if let (true, Some(forwarding)) = (ready.signal, forwarding) {
+                for signal in forwarding.take() {
+                    self.signal(signal)?;
+                }
+            }
+            if ready.ended {
+                let end = self.process.end()?;
+                // What was written before the end is all there: a descendant that escaped may hold
+                // the pipe open, and is not waited for.
+                for output in &mut self.outputs {
+                    read(output.as_mut())?;
+                }
+                return Ok(end);
+            }
+        }
+    }
+
+    fn poll(&self, open: [bool; 2], forwarding: Option<&Forwarding>) -> Result<Ready, WaitError> {
+        let mut fds: Vec<(Source, BorrowedFd<'_>)> = vec![(Source::Process, self.process.news())];
+        fds.extend(forwarding.and_then(Forwarding::fd).map(|fd| (Source::Signal, fd)));
+        for (index, output) in self.outputs.iter().enumerate().filter(|(index, _)| open[*index]) {
+            fds.extend(output.as_ref().map(|output| (Source::Output(index), output.fd())));
+        }
+        let mut polled: Vec<_> =
+            fds.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        while let Err(errno) = poll(&mut polled, PollTimeout::NONE) {
+            if errno != Errno::EINTR {
+                return Err(WaitError::host("wait for the sandbox", errno));
+            }
+        }
+        let mut ready = Ready::default();
+        for ((source, _), fd) in fds.iter().zip(&polled) {
+            if fd.any().unwrap_or(true) {
+                match source {
+                    Source::Process => ready.ended = true,
+                    Source::Signal => ready.signal = true,
+                    Source::Output(index) => ready.outputs[*index] = true,
+                }
+            }
+        }
+        Ok(ready)
+    }
+}
+
+fn read(output: Option<&mut Collector>) -> Result<Flow, WaitError> {
+    let read = output.map_or(Ok(Flow::Ended), Collector::read);
+    read.map_err(|error: io::Error| WaitError::host("read the command's output", error))
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Process,
+    Signal,
+    Output(usize),
+}
+
+#[derive(Default)]
+struct Ready {
+    ended: bool,
+    signal: bool,
+    outputs: [bool; 2],
+}

@@ -1,0 +1,85 @@
+//! Signals that reach the caller and are meant for the command.
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::Forwarding;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use other::Forwarding;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io;
+    use std::os::fd::{AsFd, BorrowedFd};
+
+    use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+    use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+    const FORWARDED: [Signal; 6] = [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+    ];
+
+    /// Holds the signals back in this thread until it is dropped.
+    pub(crate) struct Forwarding {
+        signals: SignalFd,
+        old_mask: SigSet,
+    }
+
+    impl Forwarding {
+        pub(crate) fn start() -> io::Result<Self> {
+            let set: SigSet = FORWARDED.into_iter().collect();
+            let signals =
+                SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+            let old_mask = set.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+            Ok(Self { signals, old_mask })
+        }
+
+        #[allow(clippy::unnecessary_wraps, reason = "other platforms have none")]
+        pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+            Some(self.signals.as_fd())
+        }
+
+        /// The signals that came, but for those that a terminal sent: the command has them already.
+        pub(crate) fn take(&self) -> Vec<i32> {
+            let mut came = Vec::new();
+            while let Ok(Some(info)) = self.signals.read_signal() {
+                if info.ssi_code != libc::SI_KERNEL {
+                    came.extend(i32::try_from(info.ssi_signo));
+                }
+            }
+            came
+        }
+    }
+
+    impl Drop for Forwarding {
+        fn drop(&mut self) {
+            let _ = self.old_mask.thread_set_mask();
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod other {
+    use std::io;
+    use std::os::fd::BorrowedFd;
+
+    /// Does nothing: the command is in the caller's process group, and gets what it gets.
+    pub(crate) struct Forwarding;
+
+    impl Forwarding {
+        pub(crate) fn start() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+            None
+        }
+
+        pub(crate) fn take(&self) -> Vec<i32> {
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The command's standard streams: opening them, and collecting what comes out.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use sandbox_core::{CaptureLimit, Captured, Exec, Input, Output};
+
+use crate::descriptors::{above_streams, callers_stream};
+use crate::error::SpawnError;
+
+/// Both sides of the three streams.
+pub(crate) struct Streams {
+    /// What the command gets; `None` for the caller's own.
+    pub(crate) command: [Option<OwnedFd>; 3],
+    /// Where the caller writes the command's input.
+    pub(crate) stdin: Option<File>,
+    pub(crate) stdout: Option<Collector>,
+    pub(crate) stderr: Option<Collector>,
+}
+
+impl Streams {
+    pub(crate) fn open(exec: &Exec) -> Result<Self, SpawnError> {
+        let (input, stdin) = open_input(&exec.stdin)?;
+        let (output, stdout) = open_output(&exec.stdout, 1, "stdout")?;
+        let (error, stderr) = match &exec.stderr {
+            Output::ToStdout => (Some(share(output.as_ref())?), None),
+            other => open_output(other, 2, "stderr")?,
+        };
+        Ok(Self { command: [input, output, error], stdin, stdout, stderr })
+    }
+}
+
+fn open_input(input: &Input) -> Result<(Option<OwnedFd>, Option<File>), SpawnError> {
+    match input {
+        Input::Inherit if callers_stream(0).is_some() => Ok((None, None)),
+        Input::File(path) => {
+            let file = File::open(path).map_err(|error| opening(path, "stdin", error))?;
+            Ok((Some(above(file.into())?), None))
+        }
+        Input::Piped => {
+            let (reader, writer) = pipe()?;
+            Ok((Some(reader), Some(writer.into())))
+        }
+        _ => Ok((Some(null(OpenOptions::new().read(true))?), None)),
+    }
+}
+
+fn open_output(
+    output: &Output,
+    number: i32,
+    name: &str,
+) -> Result<(Option<OwnedFd>, Option<Collector>), SpawnError> {
+    match output {
+        Output::Inherit if callers_stream(number).is_some() => Ok((None, None)),
+        Output::Capture(limit) => {
+            let (reader, writer) = pipe()?;
+            fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| piping(e.into()))?;
+            Ok((Some(writer), Some(Collector::new(reader.into(), *limit))))
+        }
+        Output::File(path) => {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            let file = file.map_err(|error| opening(path, name, error))?;
+            Ok((Some(above(file.into())?), None))
+        }
+        _ => Ok((Some(null(OpenOptions::new().write(true))?), None)),
+    }
+}
+
+/// Another descriptor for where standard output goes.
+fn share(output: Option<&OwnedFd>) -> Result<OwnedFd, SpawnError> {
+    let copy = match (output, callers_stream(1)) {
+        (Some(output), _) => output.try_clone(),
+        (None, Some(stdout)) => stdout.try_clone_to_owned(),
+        (None, None) => return null(OpenOptions::new().write(true)),
+    };
+    above(copy.map_err(piping)?)
+}
+
+fn null(options: &OpenOptions) -> Result<OwnedFd, SpawnError> {
+    let file = options.open("/dev/null");
+    above(file.map_err(|error| SpawnError::host("open /dev/null", error))?.into())
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
+    let (reader, writer) = io::pipe().map_err(piping)?;
+    Ok((above(reader.into())?, above(writer.into())?))
+}
+
+fn above(fd: OwnedFd) -> Result<OwnedFd, SpawnError> {
+    above_streams(fd).map_err(piping)
+}
+
+fn piping(error: io::Error) -> SpawnError {
+    SpawnError::host("make a pipe for the command's streams", error)
+}
+
+fn opening(path: &Path, name: &str, error: io::Error) -> SpawnError {
+    SpawnError::host(format!("open {} for {name}", path.display()), error)
+}
+
+/// Reads one captured stream.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    pipe: File,
+    limit: u64,
+    captured: Captured,
+    buffer: Vec<u8>,
+}
+
+/// Whether a stream may give more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Open,
+    Ended,
+}
+
+impl Collector {
+    fn new(pipe: File, limit: CaptureLimit) -> Self {
+        let limit = match limit {
+            CaptureLimit::Unlimited => u64::MAX,
+            CaptureLimit::Bytes(limit) => limit,
+        };
+        Self { pipe, limit, captured: Captured::default(), buffer: Vec::new() }
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+
+    pub(crate) fn into_captured(self) -> Captured {
+        self.captured
+    }
+
+    /// Reads what is there; never blocks.
+    pub(crate) fn read(&mut self) -> io::Result<Flow> {
+        // As much as a pipe holds, pipe(7).
+        self.buffer.resize(64 * 1024, 0);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let flow = self.read_into(&mut buffer);
+        self.buffer = buffer;
+        flow
+    }
+
+    fn read_into(&mut self, buffer: &mut [u8]) -> io::Result<Flow> {
+        loop {
+            match self.pipe.read(buffer) {
+                Ok(0) => return Ok(Flow::Ended),
+                Ok(count) => self.keep(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flow::Open),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = self.limit.saturating_sub(self.captured.bytes.len() as u64);
+        let kept = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+        self.captured.bytes.extend_from_slice(&bytes[..kept]);
+        self.captured.dropped += (bytes.len() - kept) as u64;
+    }
+}
