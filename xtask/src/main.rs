@@ -1,2 +1,69 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: the workspace's own tasks. One command, one file; never shipped.
+
+mod bench;
+mod check_targets;
+mod ci;
+mod command;
+mod demo;
+mod deny;
+mod matrix;
+mod stage;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+const HELP: &str = "\
+usage: cargo xtask COMMAND [OPTIONS]
+
+  demo                   build a small C project in a sandbox and show what was isolated
+  demo debian            build an upstream source package in a Debian tree, as root and as a user
+                           [--package hello|zlib] [--fresh] [--mirror URL]
+  test                   everything that can be tested on this machine
+  matrix                 the conformance suite for each backend, privilege and kind of kernel
+  bench                  speed and memory beside bubblewrap and a bare floor
+  tidy                   the workspace's own rules, all findings listed
+  deny                   licences and duplicate versions of the dependencies
+  check-targets          type-check for the platforms that are not this one [--required]
+  ci                     everything that .ci/run runs
+  help                   this text
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: &[String]) -> Result {
+    let Some((name, rest)) = args.split_first() else {
+        print!("{HELP}");
+        return Err("which command?".into());
+    };
+    match name.as_str() {
+        "demo" => demo::run(rest),
+        "demo-probe" => demo::probe::run(rest),
+        "test" => test::run(rest),
+        "matrix" => matrix::run(rest),
+        "bench" => bench::run(rest),
+        "tidy" => tidy::run(rest),
+        "deny" => deny::run(rest),
+        "check-targets" => check_targets::run(rest),
+        "ci" => ci::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("no command '{other}'; `cargo xtask help` lists them").into()),
+    }
+}

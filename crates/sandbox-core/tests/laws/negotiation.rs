@@ -80,7 +80,8 @@ proptest! {
         if let Err(error) = negotiate(&config, &capabilities, &Policy::Require) {
             let text = error.to_string();
             for unmet in &error.unmet {
-                prop_assert!(text.contains(&format!("{} = {}", unmet.setting, unmet.requested)));
+                let name = format!("{} = {}", unmet.setting, unmet.requested);
+                prop_assert!(text.contains(&name));
                 prop_assert!(text.contains(&unmet.why.to_string()));
                 let values: Vec<_> =
                     capabilities.values(unmet.setting).map(Feature::value).collect();

@@ -1,0 +1,205 @@
+//! From what was granted to the ordered list of what will be done.
+
+use std::path::PathBuf;
+
+use sandbox_core::{
+    Ability, Filesystem, Granted, HostFacts, InsidePath, Isolation, Missing, Mount, MountFlag,
+    Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root, SandboxConfig, Session,
+    Setting, Step, Support, User, minimal_dev,
+};
+
+/// The restrictions that file systems of the kernel's own have everywhere.
+const KERNEL_FILES: [MountFlag; 3] = [MountFlag::NoSuid, MountFlag::NoDev, MountFlag::NoExec];
+
+/// What user 0 could change the host by, without any capability, in a proc that is mounted for it
+/// (config-linux.md of the OCI runtime specification, "Readonly Paths").
+const HOST_CONTROLS: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
+
+pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
+    let config = granted.config();
+    let mut planner = Planner { plan: Plan::new(granted), config, host };
+    planner.root();
+    for mount in &config.extra_mounts {
+        planner.mount(mount);
+    }
+    if config.root != Root::Host || planner.mounting() {
+        planner.push(Step::Chroot);
+    }
+    planner.finish();
+    planner.plan
+}
+
+struct Planner<'a> {
+    plan: Plan,
+    config: &'a SandboxConfig,
+    host: &'a HostFacts,
+}
+
+impl Planner<'_> {
+    fn push(&mut self, step: Step) {
+        self.plan.steps.push(step);
+    }
+
+    fn note(&mut self, setting: Setting, text: impl Into<String>) {
+        self.plan.notes.push(Note::new(setting, text));
+    }
+
+    fn on_linux(&self) -> bool {
+        self.host.platform == Platform::Linux
+    }
+
+    fn mounting(&self) -> bool {
+        self.config.mounts == Isolation::Isolated || !self.config.extra_mounts.is_empty()
+    }
+
+    fn root(&mut self) {
+        let path = match &self.config.root {
+            Root::Directory(path) => path.clone(),
+            _ => PathBuf::from("/"),
+        };
+        if !self.mounting() {
+            if self.config.root != Root::Host {
+                self.push(Step::RootDirectory(path));
+            }
+        } else if self.on_linux() {
+            self.plan.namespaces.push(Namespace::Mount);
+            self.push(Step::PrivateMounts);
+            // A copy: what is mounted in it does not change what the host's paths mean to the mounts
+            // after it.
+            self.push(Step::RootTree(path));
+        } else {
+            self.push(Step::RootDirectory(path));
+            self.note(
+                Setting::ExtraMounts,
+                "they are in the host's mount table, for everybody to see, until the sandbox has \
+                 ended; if this program is killed before, unmount them by hand",
+            );
+        }
+    }
+
+    fn mount(&mut self, mount: &Mount) {
+        let target = &mount.target;
+        let flags: Vec<_> = mount.flags.iter().copied().collect();
+        match &mount.filesystem {
+            Filesystem::Bind { source, recursion } => {
+                self.bind(source.clone(), target, *recursion, flags);
+            }
+            Filesystem::Tmpfs { size, mode } => {
+                let filesystem = NewFilesystem::Tmpfs { size: *size, mode: mode.unwrap_or(0o755) };
+                self.fresh(filesystem, target, &[MountFlag::NoSuid, MountFlag::NoDev], &flags);
+            }
+            Filesystem::Proc => self.proc(target, &flags),
+            Filesystem::Sysfs => {
+                let read_only = [flags.as_slice(), &[MountFlag::ReadOnly]].concat();
+                let sysfs = (NewFilesystem::Sysfs, "/sys", Ability::FreshSysfs);
+                self.kernel_files(sysfs, target, &read_only);
+            }
+            Filesystem::Dev => {
+                self.push(Step::MakeDirectory(target.clone()));
+                self.plan.steps.extend(minimal_dev(target));
+                if !flags.is_empty() {
+                    self.restrict(target.clone(), flags, Missing::Fails);
+                }
+            }
+            // Remount: what is there, restricted.
+            _ => self.restrict(target.clone(), flags, Missing::Fails),
+        }
+    }
+
+    fn restrict(&mut self, target: InsidePath, flags: Vec<MountFlag>, missing: Missing) {
+        self.push(Step::Restrict { target, flags, missing });
+    }
+
+    fn bind(
+        &mut self,
+        source: PathBuf,
+        target: &InsidePath,
+        recursion: Recursion,
+        flags: Vec<MountFlag>,
+    ) {
+        if !self.on_linux() && recursion == Recursion::Recursive {
+            let text = format!("what is mounted below {} does not come along", source.display());
+            self.note(Setting::ExtraMounts, text);
+        }
+        let recursion = if self.on_linux() { recursion } else { Recursion::Single };
+        self.push(Step::MakeTarget { target: target.clone(), like: source.clone() });
+        self.push(Step::Bind { source, target: target.clone(), recursion, flags });
+    }
+
+    fn fresh(
+        &mut self,
+        filesystem: NewFilesystem,
+        target: &InsidePath,
+        always: &[MountFlag],
+        flags: &[MountFlag],
+    ) {
+        // Elsewhere flags are not offered, and not every mount program knows these.
+        let mut flags = if self.on_linux() { [always, flags].concat() } else { Vec::new() };
+        flags.sort_unstable();
+        flags.dedup();
+        self.push(Step::MakeDirectory(target.clone()));
+        self.push(Step::Mount { filesystem, target: target.clone(), flags });
+    }
+
+    fn proc(&mut self, target: &InsidePath, flags: &[MountFlag]) {
+        self.note(
+            Setting::ExtraMounts,
+            format!("the proc on {target} shows the host's processes: they are the sandbox's too"),
+        );
+        self.kernel_files((NewFilesystem::Proc, "/proc", Ability::FreshProc), target, flags);
+        if self.on_linux() {
+            for name in HOST_CONTROLS {
+                self.restrict(target.join(name), vec![MountFlag::ReadOnly], Missing::IsFine);
+            }
+        }
+    }
+
+    /// A file system of the kernel's own; in a container that has parts of it covered, the kernel
+    /// refuses to show all of it in a fresh one.
+    fn kernel_files(
+        &mut self,
+        (filesystem, hosts, fresh): (NewFilesystem, &str, Ability),
+        target: &InsidePath,
+        flags: &[MountFlag],
+    ) {
+        match self.host.can(fresh) {
+            Support::No(why) if self.on_linux() => {
+                let text = format!(
+                    "the host's {hosts} is bound on {target}, with what is mounted below it: a \
+                     fresh one is refused here ({why})"
+                );
+                self.note(Setting::ExtraMounts, text);
+                self.bind(hosts.into(), target, Recursion::Recursive, flags.to_vec());
+            }
+            _ => self.fresh(filesystem, target, &KERNEL_FILES, flags),
+        }
+    }
+
+    fn finish(&mut self) {
+        let ids = match self.config.user {
+            User::Root if self.host.uid != 0 => Some((0, 0)),
+            User::Ids { uid, gid } => Some((uid, gid)),
+            _ => None,
+        };
+        if let Some((uid, gid)) = ids {
+            self.push(Step::SetIds { uid, gid });
+        }
+        if self.on_linux() {
+            self.push(Step::NoNewPrivileges);
+            // Also what keeps a process that is user 0 from a second chroot(2), the way out of one.
+            self.push(Step::DropCapabilities);
+        } else if ids.map_or(self.host.uid, |(uid, _)| uid) == 0 {
+            let text = "the command is user 0, which a chroot does not hold: take another user";
+            self.note(Setting::User, text);
+        }
+        match self.host.can(Ability::Seccomp) {
+            Support::Yes => self.push(Step::BlockTerminalInput),
+            Support::No(_) => self.plan.exec.session = Session::New,
+        }
+        self.push(match (&self.config.cwd, &self.config.root) {
+            (Some(path), _) => Step::ChangeDirectory(path.clone()),
+            (None, Root::Host) => Step::KeepDirectory,
+            (None, _) => Step::ChangeDirectory(InsidePath::root()),
+        });
+    }
+}

@@ -1,0 +1,235 @@
+//! The command line as it was given: plain data, no access to the system.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, ValueEnum};
+use sandbox_core::{Feature, Isolation, Setting};
+
+use crate::mount_flags::MountFlags;
+
+const LEVELS: &str = "isolated|undefined";
+
+const EXAMPLES: &str = "\
+Examples:
+  Build in a tree, offline; only /build in it can be written:
+    run-sandbox --build --writable /build --cwd /build TREE -- make check
+
+  The same with the host's own compiler, the sources from here:
+    run-sandbox --build --bind .:/mnt --writable /mnt --cwd /mnt / -- make
+
+  One setting at a time; what is not asked for stays as it is:
+    run-sandbox --network isolated / -- ping -c1 example.org
+
+  Mounts are made in the order in which they are given, the later over the earlier:
+    run-sandbox --tmpfs /home --ro-bind ~/src:/home/src TREE -- ls /home
+
+  What would be done, step by step; nothing is run:
+    run-sandbox --build --explain TREE -- make
+
+  What is possible here, and how to get the rest:
+    run-sandbox --doctor
+
+Exit status: the command's own; 128+N if signal N killed it; 125 if the sandbox could not be made
+(or run-sandbox was used wrongly); 126 if the command cannot be executed; 127 if it was not found.";
+
+/// Run a command partly isolated from the host. What is not asked for is not isolated.
+#[derive(Debug, Parser)]
+#[command(
+    name = "run-sandbox",
+    version,
+    after_help = EXAMPLES,
+    override_usage = "run-sandbox [OPTIONS] ROOT [--] [COMMAND [ARG]...]\n       \
+                      run-sandbox [OPTIONS] --config FILE [ROOT [--] [COMMAND [ARG]...]]\n       \
+                      run-sandbox --doctor | --list-backends"
+)]
+pub(crate) struct Flags {
+    /// Directory tree that becomes `/`; `/` itself is the host's
+    #[arg(value_name = "ROOT")]
+    pub(crate) root: Option<OsString>,
+    /// Program to run in the sandbox, and its arguments
+    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    pub(crate) command: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceFlags,
+    #[command(flatten)]
+    pub(crate) isolation: IsolationFlags,
+    #[command(flatten)]
+    pub(crate) mounts: MountFlags,
+    #[command(flatten)]
+    pub(crate) choice: ChoiceFlags,
+    #[command(flatten)]
+    pub(crate) report: ReportFlags,
+}
+
+/// What the command finds when it starts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The command's surroundings")]
+pub(crate) struct PlaceFlags {
+    /// Working directory inside [default: `/`, or the caller's where ROOT is `/`]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<OsString>,
+    /// Set a variable, or pass one on that is not inherited
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<OsString>,
+    /// Start from an empty environment: only what --env says
+    #[arg(long)]
+    pub(crate) clear_env: bool,
+    /// User that the command runs as
+    #[arg(long, value_name = "ID")]
+    pub(crate) uid: Option<u32>,
+    /// Group that the command runs as [default: the number given to --uid]
+    #[arg(long, value_name = "ID", requires = "uid")]
+    pub(crate) gid: Option<u32>,
+}
+
+/// What is the sandbox's own.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Isolation")]
+pub(crate) struct IsolationFlags {
+    /// Isolate as a build wants it; with a /tmp, /proc and /dev of its own
+    #[arg(long)]
+    pub(crate) build: bool,
+    /// A network with nothing but loopback
+    #[arg(long, value_name = LEVELS, hide_possible_values = true)]
+    pub(crate) network: Option<Level>,
+    /// Sees and reaches only its own processes
+    #[arg(long, value_name = LEVELS, hide_possible_values = true)]
+    pub(crate) processes: Option<Level>,
+    /// IPC objects of its own
+    #[arg(long, value_name = LEVELS, hide_possible_values = true)]
+    pub(crate) ipc: Option<Level>,
+    /// Mounts made inside stay inside
+    #[arg(long, value_name = LEVELS, hide_possible_values = true)]
+    pub(crate) mounts: Option<Level>,
+    /// Host name inside
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hostname: Option<String>,
+    /// Path that can be written; everything else becomes read-only (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) writable: Vec<OsString>,
+    /// Make everything read-only
+    #[arg(long, conflicts_with = "writable")]
+    pub(crate) read_only: bool,
+}
+
+/// How the request is met.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How")]
+pub(crate) struct ChoiceFlags {
+    /// Take this backend [default: $SANDBOXLIB_BACKEND, else the first that meets the request]
+    #[arg(long, short = 'e', visible_alias = "executor", value_name = "NAME")]
+    pub(crate) backend: Option<String>,
+    /// Where something is not possible here, warn and go on with less isolation
+    #[arg(long)]
+    pub(crate) best_effort: bool,
+    /// With --best-effort: this setting is required all the same (repeatable)
+    #[arg(long, value_name = "SETTING", value_parser = setting)]
+    pub(crate) require: Vec<Setting>,
+    /// Read settings from a TOML file; flags override or add to them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// What is told.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub(crate) struct ReportFlags {
+    /// Print what would be done, step by step, and run nothing
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print what each backend can do here, why it cannot do the rest, and what would help
+    #[arg(long, conflicts_with = "explain")]
+    pub(crate) doctor: bool,
+    /// Print the backends' names and whether they work here
+    #[arg(long, conflicts_with_all = ["explain", "doctor"])]
+    pub(crate) list_backends: bool,
+    #[command(flatten)]
+    pub(crate) verbosity: VerbosityFlags,
+}
+
+/// How much is told of a run.
+#[derive(Debug, Args)]
+pub(crate) struct VerbosityFlags {
+    /// Say which backend is used, which were passed over, and what the command used
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+/// An isolation as it is written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Level {
+    Isolated,
+    Undefined,
+}
+
+impl From<Level> for Isolation {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Isolated => Self::Isolated,
+            Level::Undefined => Self::Undefined,
+        }
+    }
+}
+
+/// A setting by its name.
+pub(crate) fn setting(name: &str) -> Result<Setting, String> {
+    let mut settings: Vec<_> = Feature::ALL.iter().map(|feature| feature.setting()).collect();
+    settings.dedup();
+    settings.iter().copied().find(|setting| setting.to_string() == name).ok_or_else(|| {
+        let names: Vec<_> = settings.iter().map(ToString::to_string).collect();
+        format!("settings are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, Parser};
+
+    fn parse(words: &[&str]) -> Result<Flags, clap::Error> {
+        Flags::try_parse_from([&["run-sandbox"], words].concat())
+    }
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn options_end_where_the_command_begins() {
+        let flags = parse(&["--network", "isolated", "/t", "make", "-j4", "--cwd", "x"]).unwrap();
+        assert_eq!(flags.root.unwrap(), "/t");
+        assert_eq!(flags.command, ["make", "-j4", "--cwd", "x"]);
+        let flags = parse(&["/t", "--cwd", "/x", "--", "--odd", "--", "y"]).unwrap();
+        assert_eq!(flags.place.cwd.unwrap(), "/x");
+        assert_eq!(flags.command, ["--odd", "--", "y"]);
+    }
+
+    #[test]
+    fn a_backend_has_three_spellings() {
+        for flag in ["--backend", "--executor", "-e"] {
+            let flags = parse(&[flag, "chroot", "/"]).unwrap();
+            assert_eq!(flags.choice.backend.as_deref(), Some("chroot"));
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for words in [
+            &["--read-only", "--writable", "/a", "/"][..],
+            &["--explain", "--doctor"],
+            &["--gid", "1", "/"],
+            &["--network", "off", "/"],
+            &["--uid", "-1", "/"],
+            &["--uid", "4294967296", "/"],
+            &["--require", "netwrok", "/"],
+            &["--no-such-flag"],
+        ] {
+            assert!(parse(words).is_err(), "{words:?}");
+        }
+        let error = parse(&["--require", "netwrok", "/"]).unwrap_err().to_string();
+        assert!(error.contains("'netwrok'") && error.contains("extra-mounts, network"), "{error}");
+    }
+}

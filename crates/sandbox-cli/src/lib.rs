@@ -1,0 +1,30 @@
+//! The command `run-sandbox`: runs a command partly isolated from the host.
+//!
+//! ```text
+//! flags + config file --resolve--> SandboxConfig --Launcher--> exit code
+//! ```
+//!
+//! One way through: [`flags`](command) takes the command line apart and knows no system;
+//! `resolve` merges it with the configuration file and the preset into a
+//! [`SandboxConfig`](sandbox_core::SandboxConfig); `render` has all the words; `exit` all the exit
+//! codes; `backends` is the one list that names the backends.
+
+mod backends;
+mod config_file;
+mod doctor;
+mod env_flag;
+mod error;
+mod exit;
+mod flags;
+mod mount_flags;
+mod preset;
+mod render;
+mod resolve;
+mod run;
+
+pub use run::run;
+
+/// The command line's grammar and help, for making manual pages and completions from.
+pub fn command() -> clap::Command {
+    <flags::Flags as clap::CommandFactory>::command()
+}

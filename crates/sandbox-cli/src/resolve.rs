@@ -1,0 +1,288 @@
+//! From flags and a configuration file to one request. The later of these wins: defaults, the
+//! preset of `--build`, the file, the flags. Lists (mounts, writable paths, variables) add up.
+
+use sandbox_core::{
+    CommandLine, Hostname, Input, InsidePath, Output, Policy, Preference, Root, SandboxConfig,
+    User, Writable,
+};
+
+use crate::config_file::ConfigFile;
+use crate::env_flag;
+use crate::error::CliError;
+use crate::flags::{ChoiceFlags, Flags, IsolationFlags, PlaceFlags, setting};
+use crate::preset;
+
+/// What to run, and how the request is to be met.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) config: SandboxConfig,
+    pub(crate) policy: Policy,
+    /// The backend that was named, if any was.
+    pub(crate) preference: Option<Preference>,
+}
+
+/// Merges flags and file.
+pub(crate) fn resolve(flags: Flags, file: ConfigFile) -> Result<Request, CliError> {
+    let Flags { root, command, place, isolation, mounts, choice, .. } = flags;
+    let command = if command.is_empty() {
+        file.command.ok_or(CliError::NoCommand)?
+    } else {
+        CommandLine::new(command)?
+    };
+    let build = isolation.build || file.build;
+    let mut config = if build { preset::base(command)? } else { SandboxConfig::new(command) };
+    config.stdin = file.stdin.unwrap_or(Input::Inherit);
+    config.stdout = file.stdout.unwrap_or(Output::Inherit);
+    config.stderr = file.stderr.unwrap_or(Output::Inherit);
+    config.root =
+        root.map(|root| Root::Directory(root.into())).or(file.root).ok_or(CliError::NoRoot)?;
+    if config.root == Root::Directory("/".into()) {
+        config.root = Root::Host;
+    }
+
+    config.cwd = file.cwd;
+    replace(&mut config.env, file.env);
+    replace(&mut config.mounts, file.mounts);
+    replace(&mut config.network, file.network);
+    replace(&mut config.processes, file.processes);
+    replace(&mut config.ipc, file.ipc);
+    replace(&mut config.user, file.user);
+    config.hostname = file.hostname.or(config.hostname);
+
+    apply_place(&mut config, place)?;
+    replace(&mut config.mounts, isolation.mounts.map(Into::into));
+    replace(&mut config.network, isolation.network.map(Into::into));
+    replace(&mut config.processes, isolation.processes.map(Into::into));
+    replace(&mut config.ipc, isolation.ipc.map(Into::into));
+    if let Some(name) = &isolation.hostname {
+        config.hostname = Some(Hostname::new(name)?);
+    }
+
+    config.extra_mounts = file.extra_mounts;
+    config.extra_mounts.extend(mounts.mounts()?);
+    let writable = writable(file.writable, isolation)?;
+    if build {
+        config.extra_mounts = preset::with_mounts(config.extra_mounts)?;
+        config.writable = preset::writable(&config.extra_mounts, writable);
+    } else {
+        replace(&mut config.writable, writable);
+    }
+    config.validate()?;
+
+    let best_effort = choice.best_effort || file.best_effort;
+    let preference = choice.backend.clone().or(file.backend).map(Preference::Named);
+    let policy = if best_effort { policy(choice, &file.require)? } else { Policy::Require };
+    Ok(Request { config, policy, preference })
+}
+
+fn replace<T>(value: &mut T, by: Option<T>) {
+    if let Some(by) = by {
+        *value = by;
+    }
+}
+
+fn apply_place(config: &mut SandboxConfig, place: PlaceFlags) -> Result<(), CliError> {
+    if let Some(cwd) = place.cwd {
+        config.cwd = Some(InsidePath::from_root(cwd, "cwd")?);
+    }
+    if place.clear_env {
+        config.env = sandbox_core::Environment::exactly([("", ""); 0]);
+    }
+    for word in &place.env {
+        env_flag::apply(&mut config.env, word);
+    }
+    match (place.uid, place.gid) {
+        (None, _) => {}
+        (Some(0), None | Some(0)) => config.user = User::Root,
+        (Some(uid), gid) => config.user = User::Ids { uid, gid: gid.unwrap_or(uid) },
+    }
+    Ok(())
+}
+
+/// What file and flags say of writing, if they say anything.
+fn writable(file: Option<Writable>, flags: IsolationFlags) -> Result<Option<Writable>, CliError> {
+    if flags.read_only {
+        return Ok(Some(Writable::Nothing));
+    }
+    if flags.writable.is_empty() {
+        return Ok(file);
+    }
+    let mut paths = match file {
+        Some(Writable::Only(paths)) => paths,
+        _ => Vec::new(),
+    };
+    for path in flags.writable {
+        paths.push(InsidePath::from_root(path, "writable")?);
+    }
+    Ok(Some(Writable::Only(paths)))
+}
+
+fn policy(choice: ChoiceFlags, file: &[String]) -> Result<Policy, CliError> {
+    let mut except: std::collections::BTreeSet<_> = choice.require.into_iter().collect();
+    for name in file {
+        let setting = setting(name).map_err(|problem| {
+            let value = name.into();
+            CliError::Flag { flag: "require", value, problem }
+        })?;
+        except.insert(setting);
+    }
+    Ok(Policy::BestEffort { except })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use sandbox_core::{Inherit, Isolation, Setting};
+
+    fn request(file: &str, words: &[&str]) -> Result<Request, String> {
+        let flags = Flags::try_parse_from([&["run-sandbox"], words].concat()).unwrap();
+        let file = toml::from_str(file).unwrap();
+        resolve(flags, file).map_err(|error| error.to_string())
+    }
+
+    fn config(file: &str, words: &[&str]) -> SandboxConfig {
+        request(file, words).unwrap().config
+    }
+
+    const FILE: &str = r#"
+        root = "/srv/tree"
+        command = ["make"]
+        cwd = "/src"
+        env = { inherit = "nothing", set = { A = "1", B = "2" } }
+        network = "isolated"
+        hostname = "filed"
+        writable = ["/w"]
+        extra-mounts = ["proc /proc proc", { target = "/t", filesystem = { tmpfs = {} } }]
+        user = "root"
+        backend = "chroot"
+        best-effort = true
+        require = ["network"]
+    "#;
+
+    #[test]
+    fn nothing_is_isolated_unless_asked_for() {
+        let config = config("", &["/tree", "true"]);
+        let mut expected = SandboxConfig::new(CommandLine::new(["true"]).unwrap());
+        expected.root = Root::Directory("/tree".into());
+        (expected.stdin, expected.stdout) = (Input::Inherit, Output::Inherit);
+        expected.stderr = Output::Inherit;
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn the_root_is_the_hosts_where_it_is_a_slash() {
+        for root in ["/", "//", "/."] {
+            assert_eq!(config("", &[root, "true"]).root, Root::Host);
+        }
+        assert_eq!(config("root = '/'\ncommand = ['true']", &[]).root, Root::Host);
+        assert_eq!(config("", &["host", "true"]).root, Root::Directory("host".into()));
+    }
+
+    #[test]
+    fn a_file_is_enough() {
+        let request = request(FILE, &["--config", "x"]).unwrap();
+        assert_eq!(request.config.root, Root::Directory("/srv/tree".into()));
+        assert_eq!(request.config.command.words(), ["make"]);
+        assert_eq!(request.config.extra_mounts.len(), 2);
+        assert_eq!(request.preference, Some(Preference::Named("chroot".to_owned())));
+        assert_eq!(request.policy, Policy::BestEffort { except: [Setting::Network].into() });
+    }
+
+    #[test]
+    fn flags_override_the_file_and_add_to_its_lists() {
+        let words = [
+            "--cwd",
+            "x",
+            "--env",
+            "B=3",
+            "--env",
+            "C",
+            "--network",
+            "undefined",
+            "--hostname",
+            "flagged",
+            "--writable",
+            "v",
+            "--dev",
+            "/dev",
+            "--uid",
+            "5",
+            "-e",
+            "other",
+            "--require",
+            "ipc",
+            "/other",
+            "ls",
+            "-l",
+        ];
+        let request = request(FILE, &words).unwrap();
+        let config = request.config;
+        assert_eq!(config.root, Root::Directory("/other".into()));
+        assert_eq!(config.command.words(), ["ls", "-l"]);
+        assert_eq!(config.cwd.unwrap().as_os_str(), "/x");
+        assert_eq!(config.env.set.len(), 2);
+        assert_eq!(config.env.inherit, Inherit::Only(["C".into()].into()));
+        assert_eq!(config.network, Isolation::Undefined);
+        assert_eq!(config.hostname.unwrap().as_str(), "flagged");
+        assert_eq!(config.user, User::Ids { uid: 5, gid: 5 });
+        let Writable::Only(paths) = config.writable else { panic!() };
+        assert_eq!(paths.iter().map(ToString::to_string).collect::<Vec<_>>(), ["/w", "/v"]);
+        let targets: Vec<_> = config.extra_mounts.iter().map(|m| m.target.to_string()).collect();
+        assert_eq!(targets, ["/proc", "/t", "/dev"]);
+        assert_eq!(request.preference, Some(Preference::Named("other".to_owned())));
+        let except = [Setting::Network, Setting::Ipc].into();
+        assert_eq!(request.policy, Policy::BestEffort { except });
+    }
+
+    #[test]
+    fn the_preset_is_below_file_and_flags() {
+        let plain = config("", &["--build", "/t", "make"]);
+        assert_eq!(plain.network, Isolation::Isolated);
+        assert_eq!(plain.hostname.as_ref().unwrap().as_str(), "sandbox");
+        assert_eq!(config("build = true", &["/t", "make"]), plain);
+        let mixed = config(
+            "build = true\nipc = 'undefined'",
+            &["--network", "undefined", "--clear-env", "--env", "A=1", "--read-only", "/t", "make"],
+        );
+        assert_eq!((mixed.network, mixed.ipc), (Isolation::Undefined, Isolation::Undefined));
+        assert_eq!(mixed.processes, Isolation::Isolated);
+        assert_eq!(mixed.env, sandbox_core::Environment::exactly([("A", "1")]));
+        assert_eq!(mixed.writable, Writable::Nothing);
+        assert_eq!(mixed.extra_mounts.len(), 3);
+    }
+
+    #[test]
+    fn ids() {
+        let user = |words: &[&str]| config("", &[words, &["/", "true"]].concat()).user;
+        assert_eq!(user(&[]), User::Same);
+        assert_eq!(user(&["--uid", "0"]), User::Root);
+        assert_eq!(user(&["--uid", "0", "--gid", "0"]), User::Root);
+        assert_eq!(user(&["--uid", "0", "--gid", "9"]), User::Ids { uid: 0, gid: 9 });
+        assert_eq!(user(&["--uid", "7"]), User::Ids { uid: 7, gid: 7 });
+    }
+
+    #[test]
+    fn a_mistake_names_the_setting_and_the_value() {
+        for (file, words, message) in [
+            ("", &["/tree"][..], "command is missing: give it after ROOT"),
+            ("", &[], "command is missing"),
+            ("command = ['true']", &[], "root is missing: give ROOT"),
+            ("", &["", "true"], "root is empty: give a path of the host"),
+            ("", &["/", ""], "command is empty: give a program and its arguments"),
+            ("", &["--cwd", "", "/", "true"], "cwd is empty: give a path inside the sandbox"),
+            ("", &["--writable", "", "/", "true"], "writable is empty: give a path inside"),
+            ("", &["--hostname", "a b", "/", "true"], "hostname \"a b\" is not valid: give 1"),
+            ("", &["--env", "=x", "/", "true"], "env is empty: a variable has a name"),
+            ("", &["--bind", "/a", "/", "true"], "--bind \"/a\": give SRC:DST"),
+            (
+                "best-effort = true\nrequire = ['netwrok']",
+                &["/", "true"],
+                "--require \"netwrok\": settings are root, writable",
+            ),
+        ] {
+            let error = request(file, words).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The sandbox's life: everything in it ends with it, and with its caller.
+
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use sandbox_core::{Feature, Isolation, SandboxConfigBuilder, Status};
+
+use super::processes::{first_line, lives, wait_for_life};
+use crate::case::{Case, Need, Role};
+use crate::check::{Check, ensure, same};
+use crate::world::World;
+
+const ISOLATED: &[Need] = &[Need::Has(Feature::ProcessesIsolated)];
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("lifecycle/wait-waits", &[], wait_waits),
+    Case::new("lifecycle/usage", &[], usage),
+    Case::new("lifecycle/signal", &[], signal),
+    Case::new("lifecycle/kill-ends-the-tree", ISOLATED, kill_isolated),
+    Case::new("lifecycle/undefined-kill-ends-the-tree", &[], kill_undefined),
+    Case::new("lifecycle/drop-ends-the-tree", ISOLATED, drop_isolated),
+    Case::new("lifecycle/undefined-drop-ends-the-tree", &[], drop_undefined),
+    Case::new("lifecycle/ends-with-its-caller", ISOLATED, caller_killed).control(plain_lives_on),
+    Case::new("lifecycle/undefined-ends-with-its-caller", &[], caller_killed_undefined)
+        .control(plain_lives_on),
+];
+
+pub(super) const ROLES: &[Role] = &[
+    Role { name: "hold", run: hold_isolated },
+    Role { name: "hold-undefined", run: hold_undefined },
+    Role { name: "hold-plain", run: hold_plain },
+];
+
+const FAMILY: &str = "family /work/daemon /work/beat";
+
+fn family(w: &World<'_>, processes: Isolation) -> SandboxConfigBuilder {
+    w.probe(FAMILY).processes(processes)
+}
+
+fn wait_waits(w: &World<'_>) -> Check {
+    let start = Instant::now();
+    let child = w.start(w.probe("sleep 150 , exit 3"))?;
+    ensure!(start.elapsed() < Duration::from_millis(140), "start waited for the end");
+    ensure!(child.pid() > 0, "the child has no number");
+    same("status", child.wait()?.status, Status::Exited(3))?;
+    ensure!(start.elapsed() >= Duration::from_millis(150), "wait did not wait");
+    Ok(())
+}
+
+fn usage(w: &World<'_>) -> Check {
+    let usage = w.run(w.probe("sleep 50 , flood 5000000 0"))?.usage;
+    ensure!(usage.wall >= Duration::from_millis(50), "wall: {:?}", usage.wall);
+    ensure!(usage.wall < Duration::from_secs(20), "wall: {:?}", usage.wall);
+    ensure!((100..100_000).contains(&usage.max_rss_kib), "peak of {} KiB", usage.max_rss_kib);
+    Ok(())
+}
+
+fn signal(w: &World<'_>) -> Check {
+    let child = w.start(w.probe("sleep 30000"))?;
+    child.signal(15)?;
+    same("status", child.wait()?.status, Status::Signaled(15))
+}
+
+fn both_live(w: &World<'_>) -> Check {
+    wait_for_life(w, "/work/daemon")?;
+    wait_for_life(w, "/work/beat")?;
+    ensure!(lives(w, "/work/daemon") && lives(w, "/work/beat"), "they do not live");
+    Ok(())
+}
+
+fn both_ended(w: &World<'_>) -> Check {
+    ensure!(!lives(w, "/work/beat"), "the command lives on");
+    ensure!(!lives(w, "/work/daemon"), "a daemon lives on");
+    Ok(())
+}
+
+fn kill(w: &World<'_>, processes: Isolation) -> Check {
+    let child = w.start(family(w, processes))?;
+    both_live(w)?;
+    let start = Instant::now();
+    child.kill()?;
+    same("status", child.wait()?.status, Status::Signaled(9))?;
+    ensure!(start.elapsed() < Duration::from_secs(5), "the end took {:?}", start.elapsed());
+    both_ended(w)
+}
+
+fn kill_isolated(w: &World<'_>) -> Check {
+    kill(w, Isolation::Isolated)
+}
+
+fn kill_undefined(w: &World<'_>) -> Check {
+    kill(w, Isolation::Undefined)
+}
+
+fn dropped(w: &World<'_>, processes: Isolation) -> Check {
+    let child = w.start(family(w, processes))?;
+    both_live(w)?;
+    drop(child);
+    both_ended(w)
+}
+
+fn drop_isolated(w: &World<'_>) -> Check {
+    dropped(w, Isolation::Isolated)
+}
+
+fn drop_undefined(w: &World<'_>) -> Check {
+    dropped(w, Isolation::Undefined)
+}
+
+fn hold_isolated(w: &World<'_>) -> Check {
+    w.run(family(w, Isolation::Isolated))?;
+    Ok(())
+}
+
+fn hold_undefined(w: &World<'_>) -> Check {
+    w.run(family(w, Isolation::Undefined))?;
+    Ok(())
+}
+
+/// Kills the caller with SIGKILL, which leaves it no chance to tidy up.
+fn kill_caller(w: &World<'_>, role: &str) -> Check {
+    let mut caller = w.role("", role)?.stdout(Stdio::null()).spawn()?;
+    let alive = both_live(w);
+    caller.kill()?;
+    caller.wait()?;
+    alive?;
+    // Nobody waits for the sandbox any more: the kernel ends it, some moments later.
+    sleep(Duration::from_millis(300));
+    both_ended(w)
+}
+
+fn caller_killed(w: &World<'_>) -> Check {
+    kill_caller(w, "hold")
+}
+
+fn caller_killed_undefined(w: &World<'_>) -> Check {
+    kill_caller(w, "hold-undefined")
+}
+
+/// The caller of a plain child, whose number it passes on.
+fn hold_plain(w: &World<'_>) -> Check {
+    let beat = w.path("/work/control").display().to_string();
+    w.host(&format!("pid , orphan {beat} , sleep 30000")).status()?;
+    Ok(())
+}
+
+fn plain_lives_on(w: &World<'_>) -> Check {
+    let mut caller = w.role("", "hold-plain")?.stdout(Stdio::piped()).spawn()?;
+    let alive = wait_for_life(w, "/work/control");
+    let pid = first_line(&mut caller)?;
+    caller.kill()?;
+    caller.wait()?;
+    alive?;
+    let lives = lives(w, "/work/control");
+    end_session(&pid)?;
+    ensure!(lives, "a plain child ends with its caller too");
+    Ok(())
+}
+
+/// Ends a plain child and its own children.
+fn end_session(pid: &str) -> Check {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    for pid in children.split_whitespace().chain([pid]) {
+        kill(Pid::from_raw(pid.parse()?), Signal::SIGKILL)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! The arguments of a conformance test, and its one variable.
+
+use std::env;
+
+use crate::case::Case;
+
+pub(crate) const HELP: &str = "\
+usage: conformance [OPTIONS] [NAME]...
+
+Runs the cases whose names contain one of the words; all of them without a word.
+
+  --exact                the words are whole names
+  --list                 name the cases, run nothing
+  --without-namespaces   as on a host on which no namespace can be made
+  --help                 this text
+
+SANDBOX_TEST_MUST_RUN    backends and needs, separated by commas, or `all`: what cannot run fails
+";
+
+/// What the user asks of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) exact: bool,
+    pub(crate) list: bool,
+    pub(crate) help: bool,
+    pub(crate) without_namespaces: bool,
+    words: Vec<String>,
+    must_run: Vec<String>,
+}
+
+impl Options {
+    pub(crate) fn read() -> Result<Self, String> {
+        let must_run = env::var("SANDBOX_TEST_MUST_RUN").unwrap_or_default();
+        let must_run = must_run.split(',').map(|name| name.trim().to_owned());
+        let must_run = must_run.filter(|name| !name.is_empty()).collect();
+        let mut options = Self { must_run, ..Self::default() };
+        for arg in env::args().skip(1) {
+            match arg.as_str() {
+                "--exact" => options.exact = true,
+                "--list" => options.list = true,
+                "--help" => options.help = true,
+                "--without-namespaces" => options.without_namespaces = true,
+                // What `cargo test -- …` hands to every test of a workspace.
+                "--nocapture" | "--no-capture" | "--show-output" | "--quiet" | "-q" => {}
+                option if option.starts_with('-') => {
+                    return Err(format!("no option {option}; --help lists them"));
+                }
+                _ => options.words.push(arg),
+            }
+        }
+        Ok(options)
+    }
+
+    pub(crate) fn selects(&self, case: &Case) -> bool {
+        let hit = |word: &String| {
+            if self.exact { case.name == word } else { case.name.contains(word.as_str()) }
+        };
+        self.words.is_empty() || self.words.iter().any(hit)
+    }
+
+    /// Whether something that cannot run here is a failure.
+    pub(crate) fn must_run(&self, backend: &str, need: &str) -> bool {
+        self.must_run.iter().any(|name| name == "all" || name == backend || name == need)
+    }
+}

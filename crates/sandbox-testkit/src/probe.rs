@@ -1,0 +1,52 @@
+//! The probe: the one program of the test trees, compiled from its C sources when a run starts.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Its sources travel in the crate, so that a backend elsewhere can use the suite too.
+const SOURCES: &[(&str, &str)] = &[
+    ("probe.h", include_str!("../probes/probe.h")),
+    ("probe.c", include_str!("../probes/probe.c")),
+    ("files.c", include_str!("../probes/files.c")),
+    ("process.c", include_str!("../probes/process.c")),
+    ("life.c", include_str!("../probes/life.c")),
+    ("system.c", include_str!("../probes/system.c")),
+    ("network.c", include_str!("../probes/network.c")),
+    ("caller.c", include_str!("../probes/caller.c")),
+];
+
+/// Why there is no probe.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProbeError {
+    #[error("cannot write the probe's sources: {0}")]
+    Sources(#[from] io::Error),
+    #[error("no C compiler: `cc` cannot be started: {0}")]
+    NoCompiler(io::Error),
+    #[error("`cc -static` cannot build the probe: {0}")]
+    Compiler(String),
+}
+
+/// Compiles the probe into a directory. It is static: a tree needs nothing else to run it.
+pub(crate) fn compile(dir: &Path) -> Result<PathBuf, ProbeError> {
+    let sources = dir.join("probe-sources");
+    fs::create_dir(&sources)?;
+    for (name, text) in SOURCES {
+        fs::write(sources.join(name), text)?;
+    }
+    let probe = dir.join("probe");
+    let units = SOURCES.iter().map(|(name, _)| *name).filter(|name| name.ends_with(".c"));
+    let output = Command::new("cc")
+        .current_dir(&sources)
+        .args(["-static", "-O1", "-o"])
+        .arg(&probe)
+        .args(units)
+        .output()
+        .map_err(ProbeError::NoCompiler)?;
+    if !output.status.success() {
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(ProbeError::Compiler(messages));
+    }
+    Ok(probe)
+}

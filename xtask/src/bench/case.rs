@@ -1,0 +1,174 @@
+//! What is compared with what, and the limits: a table and nothing else.
+
+use super::arm::Arm;
+
+/// A figure that is held to a limit: one arm against another of the same group.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) group: &'static Group,
+    pub(crate) ours: Arm,
+    /// Without a peer the figure itself is what counts.
+    pub(crate) peer: Option<Arm>,
+    pub(crate) limit: Limit,
+}
+
+/// Arms that are measured together, in turn, round by round.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Group {
+    pub(crate) name: &'static str,
+    pub(crate) account: Account,
+    pub(crate) metric: Metric,
+    /// Rounds at the default of `--rounds`; in proportion otherwise.
+    pub(crate) rounds: usize,
+    /// Runs of each arm in each round; the round's figure is their median.
+    pub(crate) runs: usize,
+}
+
+/// Who makes the sandboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Account {
+    Root,
+    User,
+}
+
+/// What is measured, and so how two of them are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metric {
+    /// Time of one sandbox; compared as a ratio.
+    Wall,
+    /// Sandboxes per second of two workers; compared as a ratio.
+    Throughput,
+    /// Peak resident memory; compared as a difference.
+    PeakRss,
+    /// Resident memory of the sandbox's first process.
+    InitRss,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Limit {
+    None,
+    AtMost(f64),
+    /// Held to the first, hoped for the second.
+    AtMostGoal(f64, f64),
+    AtLeast(f64),
+}
+
+const GIB: u64 = 1 << 30;
+const MIB: u64 = 1 << 20;
+
+const LATENCY: Group = Group {
+    name: "whole process, user",
+    account: Account::User,
+    metric: Metric::Wall,
+    rounds: 100,
+    runs: 3,
+};
+const ROOT_LATENCY: Group =
+    Group { name: "whole process, root", account: Account::Root, ..LATENCY };
+const IN_PROCESS: Group = Group { name: "in process", rounds: 50, runs: 10, ..LATENCY };
+const HEAP: Group = Group { name: "size of the caller", rounds: 9, runs: 50, ..LATENCY };
+const WHITELIST: Group = Group { name: "writable paths", rounds: 9, runs: 1, ..LATENCY };
+const THROUGHPUT: Group =
+    Group { name: "two workers", metric: Metric::Throughput, rounds: 8, runs: 50, ..LATENCY };
+const PEAK: Group =
+    Group { name: "peak memory", metric: Metric::PeakRss, rounds: 5, runs: 3, ..LATENCY };
+const INIT: Group = Group { name: "init", metric: Metric::InitRss, rounds: 3, runs: 1, ..LATENCY };
+
+pub(crate) const CASES: &[Case] = &[
+    case("cli_vs_bwrap", &LATENCY, Arm::Cli, Arm::Bwrap, Limit::AtMostGoal(0.70, 0.55)),
+    case("cli_vs_floor", &LATENCY, Arm::Cli, Arm::Floor, Limit::None),
+    case("unshare_vs_bwrap", &LATENCY, Arm::Unshare, Arm::Bwrap, Limit::None),
+    case("floor_vs_bwrap", &LATENCY, Arm::Floor, Arm::Bwrap, Limit::None),
+    case("root_cli_vs_bwrap", &ROOT_LATENCY, Arm::Cli, Arm::Bwrap, Limit::AtMostGoal(0.70, 0.55)),
+    case("root_floor_vs_bwrap", &ROOT_LATENCY, Arm::Floor, Arm::Bwrap, Limit::None),
+    case("api_vs_bwrap", &IN_PROCESS, Arm::Api, Arm::Bwrap, Limit::AtMostGoal(0.45, 0.35)),
+    case("api_vs_floor", &IN_PROCESS, Arm::Api, Arm::FloorLoop, Limit::None),
+    case("floor_loop_vs_bwrap", &IN_PROCESS, Arm::FloorLoop, Arm::Bwrap, Limit::None),
+    case(
+        "heap_4g_vs_10m",
+        &HEAP,
+        Arm::ApiHeap(4 * GIB),
+        Arm::ApiHeap(10 * MIB),
+        Limit::AtMost(1.2),
+    ),
+    case(
+        "whitelist_1000_vs_bwrap",
+        &WHITELIST,
+        Arm::CliWhitelist(1000),
+        Arm::BwrapWhitelist(1000),
+        Limit::AtMost(0.03),
+    ),
+    case(
+        "whitelist_1000_vs_100",
+        &WHITELIST,
+        Arm::CliWhitelist(1000),
+        Arm::CliWhitelist(100),
+        Limit::AtMost(12.0),
+    ),
+    case(
+        "whitelist_1000_floor_vs_bwrap",
+        &WHITELIST,
+        Arm::FloorWhitelist(1000),
+        Arm::BwrapWhitelist(1000),
+        Limit::None,
+    ),
+    case("throughput_2_vs_bwrap", &THROUGHPUT, Arm::Cli, Arm::Bwrap, Limit::AtLeast(1.7)),
+    case("throughput_2_api_vs_bwrap", &THROUGHPUT, Arm::Api, Arm::Bwrap, Limit::None),
+    case("throughput_2_floor_vs_bwrap", &THROUGHPUT, Arm::Floor, Arm::Bwrap, Limit::None),
+    case("rss_cli_minus_bwrap_kib", &PEAK, Arm::Cli, Arm::Bwrap, Limit::AtMost(2048.0)),
+    Case {
+        name: "init_rss_kib",
+        group: &INIT,
+        ours: Arm::Cli,
+        peer: None,
+        limit: Limit::AtMost(300.0),
+    },
+];
+
+const fn case(
+    name: &'static str,
+    group: &'static Group,
+    ours: Arm,
+    peer: Arm,
+    limit: Limit,
+) -> Case {
+    Case { name, group, ours, peer: Some(peer), limit }
+}
+
+impl Metric {
+    /// One figure out of ours and the peer's of the same round.
+    pub(crate) fn compare(self, ours: f64, peer: f64) -> f64 {
+        match self {
+            Self::Wall | Self::Throughput => ours / peer,
+            Self::PeakRss | Self::InitRss => ours - peer,
+        }
+    }
+
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Self::Wall => "ms",
+            Self::Throughput => "/s",
+            Self::PeakRss | Self::InitRss => "KiB",
+        }
+    }
+}
+
+impl Limit {
+    pub(crate) fn is_met(self, figure: f64) -> bool {
+        match self {
+            Self::None => true,
+            Self::AtMost(limit) | Self::AtMostGoal(limit, _) => figure <= limit,
+            Self::AtLeast(limit) => figure >= limit,
+        }
+    }
+
+    pub(crate) fn verdict(self, figure: f64) -> &'static str {
+        match self {
+            Self::None => "-",
+            _ if !self.is_met(figure) => "MISSED",
+            Self::AtMostGoal(_, goal) if figure <= goal => "ok, goal met",
+            _ => "ok",
+        }
+    }
+}
