@@ -16,7 +16,8 @@ use serde_json::Value;
 use crate::{Result, command, workspace};
 use expected::Expected;
 
-const USAGE: &str = "usage: cargo xtask matrix [--bless] [WORD]...: the cells that every word is in";
+const USAGE: &str =
+    "usage: cargo xtask matrix [--bless] [WORD]...: the cells that every word is in";
 
 /// The backends, each with the package whose `tests/conformance.rs` hands it to the suite.
 const BACKENDS: &[(&str, &str)] =
@@ -130,8 +131,10 @@ pub(crate) fn run(args: &[String]) -> Result {
 
 fn print_table(results: &[(Cell, std::result::Result<Outcomes, String>)]) {
     let columns = ["passed", "refused", "skipped", "failed"];
-    println!("\n{:<20}{:<8}{:<9}{:>8}{:>21}{:>9}{:>8}", "backend", "caller", "kernel",
-        "passed", "refused as declared", "skipped", "failed");
+    println!(
+        "\n{:<20}{:<8}{:<9}{:>8}{:>21}{:>9}{:>8}",
+        "backend", "caller", "kernel", "passed", "refused as declared", "skipped", "failed"
+    );
     for (cell, result) in results {
         let [backend, caller, kernel] = cell.words();
         print!("{backend:<20}{caller:<8}{kernel:<9}");
@@ -273,9 +276,9 @@ fn build() -> Result<Vec<(&'static str, PathBuf)>> {
         .iter()
         .map(|(backend, package)| {
             let program = program(package);
-            program.map(|program| (*backend, program)).ok_or_else(|| {
-                format!("cargo built no conformance test of {package}").into()
-            })
+            program
+                .map(|program| (*backend, program))
+                .ok_or_else(|| format!("cargo built no conformance test of {package}").into())
         })
         .collect()
 }

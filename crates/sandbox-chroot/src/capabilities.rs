@@ -29,17 +29,9 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
         )
         .with(&[Feature::UserRoot], &base.and(&root))
         .with(&[Feature::UserIds], &base.and(&host.can(Ability::SetIds)))
+        .with(&[Feature::MountBind, Feature::MountProc, Feature::MountTmpfs], &base.and(&mounting))
         .with(
-            &[Feature::MountBind, Feature::MountProc, Feature::MountTmpfs],
-            &base.and(&mounting),
-        )
-        .with(
-            &[
-                Feature::MountsIsolated,
-                Feature::MountDev,
-                Feature::MountSysfs,
-                Feature::MountFlags,
-            ],
+            &[Feature::MountsIsolated, Feature::MountDev, Feature::MountSysfs, Feature::MountFlags],
             &base.and(&private),
         )
         .with(&[Feature::RootEmpty], &never("needs a directory for the root"))

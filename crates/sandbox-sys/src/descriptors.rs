@@ -25,3 +25,16 @@ pub(crate) fn callers_stream(number: i32) -> Option<BorrowedFd<'static>> {
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
     fcntl(fd, FcntlArg::F_GETFD).is_ok().then_some(fd)
 }
+
+/// Takes the numbers of the standard streams that the caller has closed, for as long as the result
+/// lives: otherwise the child's own files would get them, and the command's streams would replace them.
+pub(crate) fn fill_streams() -> io::Result<Vec<OwnedFd>> {
+    let mut fillers = Vec::new();
+    loop {
+        let filler: OwnedFd = std::fs::File::open("/dev/null")?.into();
+        if filler.as_raw_fd() > 2 {
+            return Ok(fillers);
+        }
+        fillers.push(filler);
+    }
+}

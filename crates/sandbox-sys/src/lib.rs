@@ -15,6 +15,7 @@ mod linux;
 mod sandbox;
 mod signals;
 mod streams;
+mod words;
 
 use std::sync::OnceLock;
 

@@ -1,9 +1,8 @@
 //! A backend that cannot do something must say so before anything is done.
 
 use sandbox_core::{
-    ConfigError, Environment, Feature, Filesystem, Isolation, Mount, MountFlag, Policy,
-    Recursion, SandboxConfig, SandboxConfigBuilder, SelectError, Setting, Support, User, WhyNot,
-    negotiate,
+    ConfigError, Environment, Feature, Filesystem, Isolation, Mount, MountFlag, Policy, Recursion,
+    SandboxConfig, SandboxConfigBuilder, SelectError, Setting, Support, User, WhyNot, negotiate,
 };
 use sandbox_sys::{RunError, probe};
 
@@ -34,7 +33,7 @@ pub(crate) fn refusal(world: &World<'_>, feature: Feature) -> Check<Option<WhyNo
             "best effort gives less than {setting}={value} and does not say so"
         ),
         Err(refused) => ensure!(
-            refused.unmet.iter().any(|unmet| !can_step_down(unmet.setting)) ,
+            refused.unmet.iter().any(|unmet| !can_step_down(unmet.setting)),
             "best effort refuses what it could step down: {refused}"
         ),
     }

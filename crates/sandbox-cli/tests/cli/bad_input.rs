@@ -61,7 +61,7 @@ fn a_tree_that_may_not_be_entered() {
     for_everyone(|f| {
         if f.who == Who::Plain {
             let tree = f.tree();
-            fs::set_permissions(&tree, Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(&tree, Permissions::from_mode(0o0)).unwrap();
             let ran = f.run(&[], &["true"]);
             fs::set_permissions(&tree, Permissions::from_mode(0o755)).unwrap();
             assert!(matches!(ran.code, Some(125 | 126)), "{ran:?}");

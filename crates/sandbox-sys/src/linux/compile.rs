@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::CString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicPtr;
 
@@ -18,9 +18,7 @@ use super::program::{
 };
 use super::protocol::INIT_NAME;
 use crate::error::SpawnError;
-
-/// Where programs are looked for when the command's environment has no `PATH`, as execvp(3) does.
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
+use crate::words::{Words, c_string};
 
 /// Compiles all of a plan.
 pub(super) fn program(plan: &Plan) -> Result<Program, SpawnError> {
@@ -233,21 +231,13 @@ fn attributes(flags: &[MountFlag]) -> u64 {
 
 /// The strings of the exec: init's own words, the programs to try, and the command's words.
 fn image(exec: &Exec) -> Result<Image, SpawnError> {
-    let fail = |source: std::ffi::NulError| {
-        let program = exec.command.program().to_owned();
-        SpawnError::Exec { program, hint: None, source: source.into() }
-    };
-    let env = exec.env.resolve(env::vars_os());
-    let candidates = candidates(exec.command.program(), env.get(OsStr::new("PATH")));
+    let Words { candidates, arguments, variables } = Words::of(exec)?;
+    let count = i32::try_from(candidates.len()).unwrap_or(i32::MAX);
     let mut strings = vec![INIT_NAME.to_owned(), CString::default()];
-    for word in candidates.iter().chain(exec.command.words()) {
-        strings.push(CString::new(word.as_bytes()).map_err(fail)?);
-    }
+    strings.extend(candidates);
+    strings.extend(arguments);
     let words = strings.len();
-    for (name, value) in env {
-        let variable = [name.as_bytes(), b"=", value.as_bytes()].concat();
-        strings.push(CString::new(variable).map_err(fail)?);
-    }
+    strings.extend(variables);
     let pointers = |strings: &[CString]| {
         let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
         pointers.chain([std::ptr::null_mut()]).map(AtomicPtr::new).collect()
@@ -255,23 +245,9 @@ fn image(exec: &Exec) -> Result<Image, SpawnError> {
     Ok(Image {
         argv: pointers(&strings[..words]),
         envp: pointers(&strings[words..]),
-        candidates: i32::try_from(candidates.len()).unwrap_or(i32::MAX),
+        candidates: count,
         _strings: strings,
     })
-}
-
-/// The paths to try, as execvp(3) does.
-fn candidates(program: &OsStr, path: Option<&OsString>) -> Vec<OsString> {
-    if program.as_bytes().contains(&b'/') {
-        return vec![program.to_owned()];
-    }
-    let path = path.map_or(DEFAULT_PATH.as_ref(), OsString::as_os_str);
-    let directories = path.as_bytes().split(|byte| *byte == b':');
-    let full = directories.map(|directory| {
-        let directory = if directory.is_empty() { b"." } else { directory };
-        OsString::from_vec([directory, b"/", program.as_bytes()].concat())
-    });
-    full.collect()
 }
 
 fn split(path: &InsidePath) -> io::Result<(CString, CString)> {
@@ -284,8 +260,4 @@ fn split(path: &InsidePath) -> io::Result<(CString, CString)> {
 
 fn inside(path: &InsidePath) -> io::Result<CString> {
     c_string(path.as_os_str())
-}
-
-fn c_string(text: &OsStr) -> io::Result<CString> {
-    Ok(CString::new(text.as_bytes())?)
 }

@@ -12,9 +12,10 @@ use super::program::{Descriptors, Program};
 use super::protocol::{NEW_SESSION, OWN_PID_NAMESPACE, Record};
 use super::stack::Stack;
 use super::{clone, compile, undo, why};
-use crate::descriptors::above_streams;
+use crate::descriptors::{above_streams, callers_stream, fill_streams};
 use crate::error::SpawnError;
 use crate::streams::Streams;
+use crate::words;
 
 /// Carries out a plan up to the point where the command runs.
 pub(crate) fn spawn(plan: &Plan, streams: &Streams) -> Result<Process, SpawnError> {
@@ -60,6 +61,9 @@ fn run(
     init_flags: i32,
 ) -> Result<Process, Failure> {
     let caller = |action| move |source| Failure::Caller { action, source };
+    let streams_open = (0..3).all(|number| callers_stream(number).is_some());
+    let _fillers =
+        if streams_open { Vec::new() } else { fill_streams().map_err(caller("open /dev/null"))? };
     let connecting = || caller("make a socket for the sandbox's init");
     let (ours, theirs) =
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
@@ -166,7 +170,7 @@ fn explain(failure: Failure, plan: &Plan) -> SpawnError {
         },
         Failure::Exec { errno } => SpawnError::Exec {
             program: plan.exec.command.program().to_owned(),
-            hint: why::exec_hint(errno),
+            hint: words::exec_hint(errno),
             source: os(errno),
         },
         Failure::Killed => SpawnError::Killed,

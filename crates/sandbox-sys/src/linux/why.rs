@@ -177,19 +177,3 @@ pub(super) fn child_hint(errno: i32) -> Option<String> {
     (errno == libc::EACCES && exec.trim() == "2")
         .then(|| "vm.memfd_noexec is 2; as root: sysctl vm.memfd_noexec=1".to_owned())
 }
-
-pub(super) fn exec_hint(errno: i32) -> Option<String> {
-    let hint = match errno {
-        libc::ENOENT => {
-            "there is no such program in the sandbox, or the interpreter that it names \
-             (#! line, dynamic loader) is missing there"
-        }
-        libc::EACCES => "it is not an executable file, or is on a noexec mount",
-        libc::ENOEXEC => "it is neither a program of this machine nor a script with a #! line",
-        libc::E2BIG => {
-            "the arguments and the environment are longer than the kernel takes, execve(2)"
-        }
-        _ => return None,
-    };
-    Some(hint.to_owned())
-}

@@ -27,7 +27,11 @@ pub(super) const CASES: &[Case] = &[
     Case::new("bad-input/root-missing", &[], root_missing),
     Case::new("bad-input/root-is-a-file", &[], root_is_a_file),
     Case::new("bad-input/root-not-permitted", &[Need::PlainUser], root_not_permitted),
-    Case::new("bad-input/bind-source-not-permitted", &[Need::PlainUser, Need::Has(Feature::MountBind)], source_not_permitted),
+    Case::new(
+        "bad-input/bind-source-not-permitted",
+        &[Need::PlainUser, Need::Has(Feature::MountBind)],
+        source_not_permitted,
+    ),
 ];
 
 fn refused<T>(result: Result<T, ConfigError>, words: &[&str]) -> Check {

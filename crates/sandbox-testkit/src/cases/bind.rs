@@ -67,7 +67,11 @@ const ATTEMPTS: &str = "write /data/new , write /data/marker , unlink /data/new"
 fn read_only(w: &World<'_>) -> Check {
     let said = w.says(bound(w, ATTEMPTS, &[MountFlag::ReadOnly])?)?;
     same("attempts", said, "EROFS\nEROFS\nEROFS")?;
-    same("the source", fs::read_to_string(w.shared().join("marker"))?.lines().next(), Some("shared"))
+    same(
+        "the source",
+        fs::read_to_string(w.shared().join("marker"))?.lines().next(),
+        Some("shared"),
+    )
 }
 
 fn read_write(w: &World<'_>) -> Check {

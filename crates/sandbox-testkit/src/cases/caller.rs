@@ -37,8 +37,8 @@ fn many_threads(w: &World<'_>) -> Check {
     let (backend, tree) = (w.backend, w.tree());
     let run = |status: u8| -> Result<Status, RunError> {
         let backends = [backend];
-        let launcher = sandbox_sys::Launcher::new(&backends)
-            .preference(sandbox_core::Preference::Any);
+        let launcher =
+            sandbox_sys::Launcher::new(&backends).preference(sandbox_core::Preference::Any);
         let words = ["/bin/probe".to_owned(), "exit".to_owned(), status.to_string()];
         let config = sandbox_core::SandboxConfig::builder(words).root(&tree).build()?;
         Ok(launcher.run(&config)?.status)

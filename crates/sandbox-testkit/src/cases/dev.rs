@@ -21,7 +21,11 @@ pub(super) const CASES: &[Case] = &[
         read_only,
     ),
     Case::new("dev/no-new-nodes", &[], no_new_nodes),
-    Case::new("dev/as-root-inside", &[Need::Has(Feature::MountDev), Need::Has(Feature::UserRoot)], as_root),
+    Case::new(
+        "dev/as-root-inside",
+        &[Need::Has(Feature::MountDev), Need::Has(Feature::UserRoot)],
+        as_root,
+    ),
 ];
 
 fn with_dev(w: &World<'_>, words: &str) -> Check<SandboxConfigBuilder> {
@@ -42,8 +46,7 @@ fn no_nodes(w: &World<'_>) -> Check {
 
 fn nothing_else(w: &World<'_>) -> Check {
     let said = w.says(with_dev(w, "ls /dev")?)?;
-    let wanted =
-        "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero".split(' ');
+    let wanted = "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero".split(' ');
     let found: Vec<_> = said.split(' ').filter(|name| *name != "core").collect();
     same("inside", found, wanted.collect::<Vec<_>>())
 }

@@ -68,7 +68,8 @@ fn no_size(w: &World<'_>) -> Check {
 fn mode(w: &World<'_>) -> Check {
     for (mode, expected) in [(None, "755"), (Some(0o1777), "1777"), (Some(0o700), "700")] {
         let filesystem = Filesystem::Tmpfs { size: None, mode };
-        let config = w.probe("stat /data , write /data/new").mount(Mount::new("/data", filesystem)?);
+        let config =
+            w.probe("stat /data , write /data/new").mount(Mount::new("/data", filesystem)?);
         let said = w.says(config)?;
         ensure!(said.starts_with(&format!("dir {expected} ")), "mode {expected}: {said}");
         ensure!(said.ends_with("\nok"), "its own user cannot write: {said}");
@@ -118,10 +119,8 @@ fn merges(w: &World<'_>) -> Check {
 fn upper(w: &World<'_>) -> Check {
     let lower = vec![layer(w, "lower", &["a", "b"])?];
     let (upper, work) = (layer(w, "upper", &[])?, layer(w, "workdir", &[])?);
-    let overlay = Filesystem::Overlay {
-        lower,
-        upper: Some(OverlayUpper { upper: upper.clone(), work }),
-    };
+    let overlay =
+        Filesystem::Overlay { lower, upper: Some(OverlayUpper { upper: upper.clone(), work }) };
     let config = w.probe("write /data/a , unlink /data/b , write /data/new , ls /data");
     same("inside", w.says(config.mount(Mount::new("/data", overlay)?))?, "ok\nok\nok\na new")?;
     same("the lower", fs::read_to_string(w.shared().join("lower/a"))?, "lower\n")?;

@@ -15,11 +15,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("user/root", &[Need::Has(Feature::UserRoot)], root),
     Case::new("user/ids-with-privilege", &[Need::Has(Feature::UserIds), Need::Root], given_ids),
     Case::new("user/ids-without", &[Need::Has(Feature::UserIds), Need::PlainUser], named_ids),
-    Case::new(
-        "user/no-other-groups",
-        &[Need::Has(Feature::UserIds), Need::Root],
-        no_other_groups,
-    ),
+    Case::new("user/no-other-groups", &[Need::Has(Feature::UserIds), Need::Root], no_other_groups),
 ];
 
 /// Who the command is inside, and who owns outside what it writes.

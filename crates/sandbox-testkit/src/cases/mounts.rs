@@ -56,7 +56,11 @@ fn shared_on_host(w: &World<'_>) -> Check {
 }
 
 fn cannot_mount(w: &World<'_>) -> Check {
-    same("attempts", w.says(w.probe("mount /tmp , umount / , remount-rw /"))?, "EPERM\nEPERM\nEPERM")
+    same(
+        "attempts",
+        w.says(w.probe("mount /tmp , umount / , remount-rw /"))?,
+        "EPERM\nEPERM\nEPERM",
+    )
 }
 
 fn later_covers(w: &World<'_>) -> Check {
@@ -83,12 +87,8 @@ fn later_below(w: &World<'_>) -> Check {
 const REMOUNTED: &str = "write /data/new , write /data/tmp/new , write /work/new";
 
 fn remount(w: &World<'_>) -> Check {
-    let read_only = Mount::from_fields(
-        "".as_ref(),
-        "/data".as_ref(),
-        "".as_ref(),
-        "remount,ro".as_ref(),
-    )?;
+    let read_only =
+        Mount::from_fields("".as_ref(), "/data".as_ref(), "".as_ref(), "remount,ro".as_ref())?;
     same("flags", read_only.flags.contains(&MountFlag::ReadOnly), true)?;
     let config = w.probe(REMOUNTED).mount(Mount::bind(w.shared(), "/data")?);
     let config = config.mount(read_only).mount(Mount::new("/data/tmp", tmpfs())?);

@@ -30,7 +30,8 @@ pub(super) const CASES: &[Case] = &[
 
 pub(super) const ROLES: &[Role] = &[Role { name: "terminal", run: terminal_role }];
 
-const NONE: &str = "effective 000000000 permitted 000000000 inheritable 000000000 bounding 0 ambient 0";
+const NONE: &str =
+    "effective 000000000 permitted 000000000 inheritable 000000000 bounding 0 ambient 0";
 
 fn no_capabilities(w: &World<'_>) -> Check {
     same("capabilities", w.says(w.probe("caps"))?, NONE)

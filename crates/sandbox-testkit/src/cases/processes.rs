@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sandbox_core::{Environment, Feature, Filesystem, Isolation, Mount, SandboxConfigBuilder, Status};
+use sandbox_core::{
+    Environment, Feature, Filesystem, Isolation, Mount, SandboxConfigBuilder, Status,
+};
 
 use crate::case::{Case, Need};
 use crate::check::{Check, Failure, ensure, same};
 use crate::world::{SECRET_PARTS, World};
 
 const ISOLATED: &[Need] = &[Need::Has(Feature::ProcessesIsolated)];
-const WITH_PROC: &[Need] =
-    &[Need::Has(Feature::ProcessesIsolated), Need::Has(Feature::MountProc)];
+const WITH_PROC: &[Need] = &[Need::Has(Feature::ProcessesIsolated), Need::Has(Feature::MountProc)];
 
 pub(super) const CASES: &[Case] = &[
     Case::new("processes/undefined", &[Need::Has(Feature::ProcessesUndefined)], undefined),
@@ -23,8 +24,10 @@ pub(super) const CASES: &[Case] = &[
     Case::new("processes/host-cannot-be-signalled", ISOLATED, cannot_signal).control(can_signal),
     Case::new("processes/orphan-ends-with-it", ISOLATED, orphan_ends).control(orphan_lives),
     Case::new("processes/daemon-ends-with-it", ISOLATED, daemon_ends).control(daemon_lives),
-    Case::new("processes/undefined-orphan-ends-with-it", &[], undefined_orphan).control(orphan_lives),
-    Case::new("processes/undefined-daemon-ends-with-it", &[], undefined_daemon).control(daemon_lives),
+    Case::new("processes/undefined-orphan-ends-with-it", &[], undefined_orphan)
+        .control(orphan_lives),
+    Case::new("processes/undefined-daemon-ends-with-it", &[], undefined_daemon)
+        .control(daemon_lives),
     Case::new("processes/orphans-are-reaped", WITH_PROC, reaped),
     Case::new("processes/signals-keep-their-effect", ISOLATED, signals),
     Case::new("processes/pid-1-knows-nothing", WITH_PROC, pid_1).control(caller_knows),

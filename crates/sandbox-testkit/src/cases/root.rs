@@ -9,13 +9,9 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     Case::new("root/directory", &[], directory).control(host_file_is_there),
     Case::new("root/host", &[Need::Has(Feature::RootHost)], host).without_tree(),
-    Case::new(
-        "root/empty",
-        &[Need::Has(Feature::RootEmpty), Need::Has(Feature::MountBind)],
-        empty,
-    )
-    .control(host_root_is_not_empty)
-    .without_tree(),
+    Case::new("root/empty", &[Need::Has(Feature::RootEmpty), Need::Has(Feature::MountBind)], empty)
+        .control(host_root_is_not_empty)
+        .without_tree(),
     Case::new("root/relative-to-the-caller", &[], relative),
     Case::new("root/symlink-to-directory", &[], link),
     Case::new("root/dotdot-of-root", &[], dotdot).control(dotdot_on_host),
@@ -111,7 +107,10 @@ fn no_other_mounts(w: &World<'_>) -> Check {
     let said = w.says(config.mount(Mount::new("/proc", sandbox_core::Filesystem::Proc)?))?;
     for line in said.lines() {
         let at = line.split(' ').nth(4).unwrap_or_default();
-        ensure!(at == "/" || at == "/proc" || at.starts_with("/proc/"), "a mount of the host: {line}");
+        ensure!(
+            at == "/" || at == "/proc" || at.starts_with("/proc/"),
+            "a mount of the host: {line}"
+        );
     }
     Ok(())
 }

@@ -35,10 +35,8 @@ pub(super) const CASES: &[Case] = &[
     .control(orphan_would_hold),
 ];
 
-pub(super) const ROLES: &[Role] = &[
-    Role { name: "inherit", run: inherit_role },
-    Role { name: "closed", run: closed_role },
-];
+pub(super) const ROLES: &[Role] =
+    &[Role { name: "inherit", run: inherit_role }, Role { name: "closed", run: closed_role }];
 
 const BOTH: &str = "say 1 out , say 2 err";
 

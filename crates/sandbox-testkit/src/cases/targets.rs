@@ -81,7 +81,8 @@ fn removed_after_failure(w: &World<'_>) -> Check {
 
 /// A directory that was made, and holds something by now, is not ours to remove.
 fn written_beside(w: &World<'_>) -> Check {
-    let config = w.probe("write /work/made/beside").mount(Mount::new("/work/made/target", tmpfs())?);
+    let config =
+        w.probe("write /work/made/beside").mount(Mount::new("/work/made/target", tmpfs())?);
     same("inside", w.says(config)?, "ok")?;
     ensure!(w.path("/work/made/beside").is_file(), "the command's file was removed");
     Ok(())
