@@ -259,5 +259,5 @@ fn split(path: &InsidePath) -> io::Result<(CString, CString)> {
 }
 
 fn inside(path: &InsidePath) -> io::Result<CString> {
-    c_string(path.as_os_str())
+    Ok(c_string(path.as_os_str())?)
 }
