@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use super::{Cell, Outcome, Outcomes, expected_file};
+use super::{Cell, Kernel, Outcome, Outcomes, expected_file};
 use crate::Result;
 
 pub(super) const FILE: &str = "xtask/expected-matrix.txt";
 
 /// The outcomes that a suite knows.
 pub(super) const WORDS: &[&str] = &["passed", "refused", "skipped", "failed"];
+
+/// Where not even this can run, nothing else says anything about the backend.
+const SIMPLEST: &str = "command/exit-status";
 
 const HEADER: &str = "\
 # What each case of the conformance suite comes to, in each cell of `cargo xtask matrix`.
@@ -109,8 +112,17 @@ impl Expected {
         self.cells.contains_key(&cell.to_string())
     }
 
+    /// Why this host does not have what a cell is about: a full kernel that refuses namespaces to
+    /// everybody is not a full one.
+    pub(super) fn obstacle(&self, cell: Cell, outcomes: &Outcomes) -> Option<String> {
+        let simplest = outcomes.get(SIMPLEST)?;
+        let unforeseen = !self.foresees(cell, SIMPLEST, simplest);
+        let here = simplest.word == "skipped" && cell.kernel == Kernel::Full && unforeseen;
+        here.then(|| simplest.note.clone())
+    }
+
     /// Whether an outcome is as expected.
-    pub(super) fn foresees(&self, cell: Cell, name: &str, outcome: &Outcome) -> bool {
+    fn foresees(&self, cell: Cell, name: &str, outcome: &Outcome) -> bool {
         let wanted = self.wanted(cell, name);
         let varies = self.varies.iter().any(|varying| varying == name);
         let either = |word: &str| word == "passed" || word == "skipped";
