@@ -6,6 +6,7 @@ mod ci;
 mod command;
 mod demo;
 mod deny;
+mod dist;
 mod matrix;
 mod stage;
 mod test;
@@ -30,6 +31,7 @@ usage: cargo xtask COMMAND [OPTIONS]
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies
   check-targets          type-check for the platforms that are not this one [--required]
+  dist                   the binary, manual page and completions of run-sandbox [DIRECTORY]
   ci                     everything that .ci/run runs
   help                   this text
 ";
@@ -58,6 +60,7 @@ fn dispatch(args: &[String]) -> Result {
         "bench" => bench::run(rest),
         "tidy" => tidy::run(rest),
         "deny" => deny::run(rest),
+        "dist" => dist::run(rest),
         "check-targets" => check_targets::run(rest),
         "ci" => ci::run(rest),
         "help" | "--help" | "-h" => {

@@ -67,7 +67,7 @@ pub(crate) struct Flags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The command's surroundings")]
 pub(crate) struct PlaceFlags {
-    /// Working directory inside [default: `/`, or the caller's where ROOT is `/`]
+    /// Working directory inside [default: /; the caller's if ROOT is /]
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<OsString>,
     /// Set a variable, or pass one on that is not inherited
@@ -88,7 +88,7 @@ pub(crate) struct PlaceFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Isolation")]
 pub(crate) struct IsolationFlags {
-    /// Isolate as a build wants it; with a /tmp, /proc and /dev of its own
+    /// All of it, with a /tmp, /proc and /dev of its own
     #[arg(long)]
     pub(crate) build: bool,
     /// A network with nothing but loopback

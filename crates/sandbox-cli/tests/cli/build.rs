@@ -9,13 +9,7 @@ fn a_build_sees_nothing_of_the_host() {
     for_everyone(|f| {
         let mut command = f.command();
         command.env("SECRET", "1").env_remove("TERM").arg("--build").arg(f.tree());
-        let ran = Ran::of(command.args(["sh", "-c", "hostname; ls -A /tmp; env | sort; id -u"]));
-        // busybox has no sort in this tree: the order is the shell's.
-        let has = |line: &str| ran.out.lines().any(|other| other == line);
-        assert!(has("sandbox") && !ran.out.contains("SECRET"), "{ran:?}");
-        let mut command = f.command();
-        command.env("SECRET", "1").env_remove("TERM").arg("--build").arg(f.tree()).arg("env");
-        let ran = Ran::of(&mut command);
+        let ran = Ran::of(command.arg("env"));
         let mut lines: Vec<_> = ran.out.lines().collect();
         lines.sort_unstable();
         assert_eq!(
@@ -26,6 +20,7 @@ fn a_build_sees_nothing_of_the_host() {
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             ]
         );
+        f.shell(&["--build"], "hostname; ls -A /tmp").prints("sandbox\n");
     });
 }
 
@@ -47,7 +42,7 @@ fn a_build_has_only_loopback_and_its_own_processes() {
 fn a_build_writes_where_it_may() {
     for_everyone(|f| {
         let script = "for d in /tmp /dev/shm /data/one /data/two /bin; do
-                          touch $d/x 2>/dev/null && echo $d; done";
+                          touch $d/x 2>/dev/null && echo $d; done; true";
         f.shell(&["--build", "--writable", "/data/one"], script)
             .prints("/tmp\n/dev/shm\n/data/one\n");
         fs::remove_file(f.tree().join("data/one/x")).unwrap();

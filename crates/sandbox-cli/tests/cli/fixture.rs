@@ -54,7 +54,7 @@ pub(crate) fn for_everyone(test: impl Fn(&Fixture)) {
 pub(crate) fn for_root(test: impl Fn(&Fixture)) {
     for_everyone(|fixture| {
         if fixture.who == Who::Root {
-            test(fixture)
+            test(fixture);
         }
     });
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::fixture::{Who, for_everyone};
+use crate::fixture::for_everyone;
 
 #[test]
 fn mounts_are_made_in_the_order_given() {
@@ -39,7 +39,7 @@ fn a_bind_is_what_it_says() {
 fn a_colon_in_a_path_is_escaped() {
     for_everyone(|f| {
         fs::write(f.host("source/a:b"), "colon\n").unwrap();
-        let bind = format!("{}:/data/one", f.text(r"source/a\:b").replace("//", "/"));
+        let bind = format!("{}:/data/one", f.text(r"source/a\:b"));
         fs::remove_dir(f.tree().join("data/one")).unwrap();
         f.run(&["--bind", &bind], &["cat", "/data/one"]).prints("colon\n");
         fs::create_dir(f.tree().join("data/one")).unwrap();
@@ -102,7 +102,6 @@ fn proc_and_dev_are_those_of_the_sandbox() {
         {
             assert!(ran.out.lines().any(|line| line == name), "no {name} in {ran:?}");
         }
-        let expected = if f.who == Who::Root { "" } else { "" };
-        assert_eq!(ran.err, expected);
+        assert_eq!(ran.err, "");
     });
 }

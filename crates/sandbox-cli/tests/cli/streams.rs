@@ -28,6 +28,13 @@ fn kill(signal: &str, pid: u32) {
     assert!(status.unwrap().success());
 }
 
+/// Whether a process waits with SIGTERM held back: from then on it passes signals on.
+fn holds_signals(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+    u64::from_str_radix(blocked.trim(), 16).unwrap() & (1 << (15 - 1)) != 0
+}
+
 #[test]
 fn output_is_live_and_the_streams_are_apart() {
     for_everyone(|f| {
@@ -100,6 +107,7 @@ fn signals_reach_the_command() {
             let mut child = script(f, options, wait).stdout(Stdio::piped()).spawn().unwrap();
             let mut line = String::new();
             BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            soon(|| holds_signals(child.id()));
             kill("-TERM", child.id());
             assert_eq!(child.wait().unwrap().code(), Some(7), "{options:?}");
         }
