@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use sandbox_sys::Launcher;
+use sandbox_core::HostFacts;
+use sandbox_sys::{Launcher, RunError};
 
 use crate::backends::BACKENDS;
 use crate::config_file::ConfigFile;
@@ -51,12 +52,16 @@ fn fail(error: &CliError) -> ExitCode {
 
 fn act(flags: Flags) -> Result<u8, CliError> {
     match action(&flags.report) {
-        Action::Doctor => print(&doctor::report(&BACKENDS, sandbox_sys::probe()))?,
-        Action::ListBackends => print(&doctor::list(&BACKENDS, sandbox_sys::probe()))?,
+        Action::Doctor => print(&doctor::report(&BACKENDS, host()?))?,
+        Action::ListBackends => print(&doctor::list(&BACKENDS, host()?))?,
         Action::Explain => explain(&request(flags)?)?,
         Action::Run(verbosity) => return start(&request(flags)?, &verbosity),
     }
     Ok(0)
+}
+
+fn host() -> Result<&'static HostFacts, RunError> {
+    Ok(sandbox_sys::probe()?)
 }
 
 fn action(report: &ReportFlags) -> Action {

@@ -64,6 +64,9 @@ impl fmt::Display for Step {
             }
             Self::Mask(path) => write!(f, "mask {path}, if present"),
             Self::HoldWritable(path) => write!(f, "hold {path} writable"),
+            Self::Find(path) => {
+                write!(f, "find {path}, which stays writable with what is above it")
+            }
             Self::ReadOnly => f.write_str("make every mount of the new root read-only"),
             Self::ReleaseWritable(path) => write!(f, "put {path} back writable"),
             Self::Reopen(path) => write!(f, "make the mount on {path} writable again"),

@@ -118,6 +118,8 @@ pub enum Step {
     Mask(InsidePath),
     /// Keeps hold of a path that will stay writable.
     HoldWritable(InsidePath),
+    /// Makes sure that a path exists.
+    Find(InsidePath),
     /// Makes every mount of the new root read-only, with one system call.
     ReadOnly,
     /// Mounts a held path back over its read-only self.

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .stdout(Output::Inherit)
         .stderr(Output::Inherit)
         .build()?;
-    let host = probe();
+    let host = probe()?;
     let granted = negotiate(&config, &LinuxUserChroot.capabilities(host), &Policy::Require)?;
     let plan = LinuxUserChroot.plan(&granted, host)?;
     for _ in 0..count {

@@ -9,14 +9,16 @@ use sandbox_core::{InsidePath, MountFlag, Recursion, Step, Writable};
 
 /// The steps of the cover, after the steps that have mounted what is in the new root.
 pub(crate) fn steps(writable: &Writable, before: &[Step]) -> Vec<Step> {
-    let paths = match writable {
+    let (paths, inner) = match writable {
         Writable::All => return Vec::new(),
         Writable::Only(paths) => outermost(paths),
-        _ => Vec::new(),
+        _ => Default::default(),
     };
+    // Nothing has to be done for these, but they must exist like the others.
+    let mut steps: Vec<_> = inner.into_iter().map(Step::Find).collect();
     // A root that is writable whole needs no cover, but keeps what was restricted one by one.
     if paths.iter().any(InsidePath::is_root) {
-        return Vec::new();
+        return steps;
     }
     let mut held = Vec::new();
     let mut reopened = Vec::new();
@@ -26,7 +28,7 @@ pub(crate) fn steps(writable: &Writable, before: &[Step]) -> Vec<Step> {
             None => held.push(path),
         }
     }
-    let mut steps: Vec<_> = held.iter().cloned().map(Step::HoldWritable).collect();
+    steps.extend(held.iter().cloned().map(Step::HoldWritable));
     steps.push(Step::ReadOnly);
     steps.extend(reopened);
     steps.extend(held.into_iter().map(Step::ReleaseWritable));
@@ -62,18 +64,21 @@ fn own_mounts(path: &InsidePath, before: &[Step]) -> Option<Vec<InsidePath>> {
     mounts
 }
 
-/// The paths that are not below another one of them, each once, in order.
-fn outermost(paths: &[InsidePath]) -> Vec<InsidePath> {
+/// The paths that are not below another one of them, and those that are, each once, in order.
+fn outermost(paths: &[InsidePath]) -> (Vec<InsidePath>, Vec<InsidePath>) {
     let mut sorted: Vec<_> = paths.iter().collect();
     // Component by component, a directory comes right before what is below it.
     sorted.sort_by(|a, b| a.components().cmp(b.components()));
+    sorted.dedup();
     let mut outermost: Vec<InsidePath> = Vec::new();
+    let mut inner = Vec::new();
     for path in sorted {
-        if !outermost.last().is_some_and(|last| path.is_within(last)) {
-            outermost.push(path.clone());
+        match outermost.last() {
+            Some(last) if path.is_within(last) => inner.push(path.clone()),
+            _ => outermost.push(path.clone()),
         }
     }
-    outermost
+    (outermost, inner)
 }
 
 #[cfg(test)]
@@ -101,8 +106,12 @@ mod tests {
 
     #[test]
     fn a_directory_of_the_tree_is_held() {
-        let expected =
-            [Step::HoldWritable(path("/a")), Step::ReadOnly, Step::ReleaseWritable(path("/a"))];
+        let expected = [
+            Step::Find(path("/a/b")),
+            Step::HoldWritable(path("/a")),
+            Step::ReadOnly,
+            Step::ReleaseWritable(path("/a")),
+        ];
         assert_eq!(steps(&only(&["/a", "/a/b", "/a"]), &[]), expected);
     }
 
@@ -111,7 +120,7 @@ mod tests {
         assert_eq!(steps(&Writable::Nothing, &[tmpfs("/tmp", &[])]), [Step::ReadOnly]);
         assert_eq!(steps(&only(&[]), &[]), [Step::ReadOnly]);
         assert_eq!(steps(&Writable::All, &[]), []);
-        assert_eq!(steps(&only(&["/a", "/"]), &[]), []);
+        assert_eq!(steps(&only(&["/a", "/"]), &[]), [Step::Find(path("/a"))]);
     }
 
     #[test]

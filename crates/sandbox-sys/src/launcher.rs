@@ -51,7 +51,7 @@ impl<'a> Launcher<'a> {
 
     /// What would be done, on the host as it was probed. Runs nothing.
     pub fn plan(&self, config: &SandboxConfig) -> Result<(Selection<'a>, Plan), RunError> {
-        self.plan_on(config, probe())
+        self.plan_on(config, probe()?)
     }
 
     /// Starts a command.
@@ -69,7 +69,12 @@ impl<'a> Launcher<'a> {
             },
             Err(_) => None,
         };
-        let (selection, plan) = self.plan_on(config, probe())?;
+        let (host, failed) = match (probe(), failed) {
+            (Ok(host), failed) => (host, failed),
+            // Whatever has run out, the first to meet it says more.
+            (Err(_), Some(error)) | (Err(error), None) => return Err(error.into()),
+        };
+        let (selection, plan) = self.plan_on(config, host)?;
         match (failed, &optimistic) {
             // The host can do all of it, so it is about this request.
             (Some(error), Ok((_, tried))) if *tried == plan => Err(error.into()),

@@ -31,9 +31,15 @@ pub use sandbox::{SandboxChild, spawn};
 /// What this process can do on this host, found by trying it, once.
 ///
 /// On Linux this takes some milliseconds: about fifteen children are created.
-pub fn probe() -> &'static HostFacts {
+///
+/// # Errors
+/// File descriptors, processes or memory have run out. That is not kept: the next call tries again.
+pub fn probe() -> Result<&'static HostFacts, SpawnError> {
     static FACTS: OnceLock<HostFacts> = OnceLock::new();
-    FACTS.get_or_init(engine::probe)
+    match FACTS.get() {
+        Some(facts) => Ok(facts),
+        None => engine::probe().map(|facts| FACTS.get_or_init(|| facts)),
+    }
 }
 
 /// What can be known without trying: what is not known to fail is taken to work.

@@ -12,7 +12,7 @@ use crate::world::World;
 /// Why the backend cannot give a feature here; nothing where it can. Where it cannot, negotiation
 /// must refuse, or step down and say so, and a launch must not get further.
 pub(crate) fn refusal(world: &World<'_>, feature: Feature) -> Check<Option<WhyNot>> {
-    let capabilities = world.backend.capabilities(probe());
+    let capabilities = world.backend.capabilities(probe()?);
     let Support::No(why) = capabilities.support(feature) else { return Ok(None) };
     let Some(config) = demand(feature, world)? else { return Ok(Some(why)) };
     let (setting, value) = (feature.setting(), feature.value());

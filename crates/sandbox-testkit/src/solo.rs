@@ -92,7 +92,7 @@ fn unmet(need: Need, world: &World<'_>) -> Check<Option<Verdict>> {
 
 fn judge(case: &Case, world: &World<'_>) -> Check {
     // Facts about the host are probed once and kept: what that keeps open is no leak of a case.
-    sandbox_sys::probe();
+    sandbox_sys::probe()?;
     let before = (leaks::descriptors()?, world.contents()?);
     if let Some(control) = case.control {
         control(world).map_err(|failure| failure.of("control"))?;

@@ -8,9 +8,9 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use sandbox_core::Missing;
 
-use super::kernel::{self, Depth, Errno};
-use super::program::{Act, Part, Program, Target, TargetKind};
-use super::terminal;
+use super::kernel::{self, Depth, Errno, FileId};
+use super::program::{Act, Program};
+use super::{make, terminal};
 
 /// What the child keeps between operations.
 pub(super) struct State<'a> {
@@ -18,15 +18,29 @@ pub(super) struct State<'a> {
     pub(super) root: i32,
     /// The directory that something was made in last: a minimal /dev is a dozen things in a row.
     parent: Option<(&'a CStr, i32)>,
+    /// The directory of the host that the caller was told of last.
+    pub(super) told: Option<FileId>,
+    /// Where the caller listens.
+    pub(super) socket: i32,
+    pub(super) rights: Rights,
+}
+
+/// With what rights the child acts on the host's files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rights {
+    /// The caller's.
+    Callers,
+    /// Those that a user namespace adds: more than the caller's.
+    UserNamespaces,
 }
 
 impl<'a> State<'a> {
-    pub(super) fn new() -> Self {
-        Self { root: libc::AT_FDCWD, parent: None }
+    pub(super) fn new(socket: i32, rights: Rights) -> Self {
+        Self { root: libc::AT_FDCWD, parent: None, told: None, socket, rights }
     }
 
     /// Opens the directory to make something in. It stays the state's.
-    fn open_parent(&mut self, path: &'a CStr) -> Result<i32, Errno> {
+    pub(super) fn open_parent(&mut self, path: &'a CStr) -> Result<i32, Errno> {
         if let Some((known, fd)) = self.parent {
             if known == path {
                 return Ok(fd);
@@ -66,14 +80,14 @@ impl Act {
                 state.root = tree;
                 Ok(())
             }
-            Self::Make(target) => make(target, state),
+            Self::Make(target) => make::target(target, state),
             Self::Symlink { parent, name, to } => {
                 let parent = state.open_parent(parent)?;
-                existing_is_fine(kernel::symlink(to, parent, name))
+                make::existing_is_fine(kernel::symlink(to, parent, name))
             }
             Self::Bind { source, target, attributes, depth } => {
                 let tree = kernel::clone_tree(libc::AT_FDCWD, source, *depth)?;
-                attach(tree, *attributes, *depth, inside(state.root, target))
+                bind(tree, *attributes, *depth, inside(state.root, target)?)
             }
             Self::Mount { kind, data, flags, target } => {
                 let target = inside_directory(state.root, target)?;
@@ -99,6 +113,7 @@ impl Act {
                 program.held[*slot].store(tree?, Relaxed);
                 Ok(())
             }
+            Self::Find(path) => inside(state.root, path).map(kernel::close),
             Self::ReadOnly => {
                 kernel::set_attributes(state.root, libc::MOUNT_ATTR_RDONLY, Depth::Recursive)
             }
@@ -137,7 +152,7 @@ impl Act {
     }
 }
 
-fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
+pub(super) fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
     kernel::open_in_root(root, path, libc::O_PATH)
 }
 
@@ -188,6 +203,15 @@ fn attach(
     done
 }
 
+/// The same for what may be a file or a directory, as the target may be.
+fn bind(tree: i32, attributes: u64, depth: Depth, target: i32) -> Result<(), Errno> {
+    let kind = |fd| kernel::stat(fd).map(|id| id.kind == libc::S_IFDIR);
+    let differ = kind(tree)? != kind(target)?;
+    let done = attach(tree, attributes, depth, Ok(target));
+    // The kernel says EINVAL, which can mean many things.
+    if differ { done.map_err(|_| libc::ENOTDIR) } else { done }
+}
+
 /// Mounts what is at a path onto itself, restricted.
 fn cover(target: i32, attributes: u64) -> Result<(), Errno> {
     let tree = kernel::clone_tree(target, c"", Depth::Recursive);
@@ -206,47 +230,6 @@ fn mask(target: i32) -> Result<(), Errno> {
         _ => kernel::clone_tree(libc::AT_FDCWD, c"/dev/null", Depth::Single),
     };
     attach(cover?, libc::MOUNT_ATTR_RDONLY, Depth::Single, Ok(target))
-}
-
-/// Makes what is missing of a target. What is made is noted, so that the caller can remove it.
-fn make<'a>(target: &'a Target, state: &mut State<'a>) -> Result<(), Errno> {
-    let Some((last, above)) = target.parts.split_last() else { return Ok(()) };
-    match make_part(last, target.kind, target, state) {
-        Err(libc::ENOENT) => {}
-        done => return done,
-    }
-    for part in above {
-        make_part(part, TargetKind::Directory, target, state)?;
-    }
-    make_part(last, target.kind, target, state)
-}
-
-fn make_part<'a>(
-    part: &'a Part,
-    kind: TargetKind,
-    target: &Target,
-    state: &mut State<'a>,
-) -> Result<(), Errno> {
-    let parent = state.open_parent(&part.parent)?;
-    let made = match kind {
-        TargetKind::Directory => kernel::make_directory(parent, &part.name, 0o755),
-        TargetKind::File => kernel::make_file(parent, &part.name),
-    };
-    if made.is_err() || target.host.is_none() {
-        return existing_is_fine(made);
-    }
-    let made = inside(state.root, &part.path)?;
-    let id = kernel::stat(made);
-    kernel::close(made);
-    let id = id?;
-    part.made.device.store(id.device, Relaxed);
-    part.made.inode.store(id.inode, Relaxed);
-    Ok(())
-}
-
-/// Whether what is there serves the purpose shows when it is used.
-fn existing_is_fine(made: Result<(), Errno>) -> Result<(), Errno> {
-    if made == Err(libc::EEXIST) { Ok(()) } else { made }
 }
 
 fn drop_capabilities() -> Result<(), Errno> {
@@ -268,5 +251,5 @@ fn drop_capabilities() -> Result<(), Errno> {
         | libc::SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
     kernel::process_control(libc::PR_SET_SECUREBITS, locked.cast_unsigned() as usize)?;
     kernel::clear_ambient_capabilities()?;
-    kernel::clear_capabilities()
+    kernel::set_capabilities(&[0; 6])
 }

@@ -11,7 +11,7 @@
 use core::ffi::c_void;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::act::State;
+use super::act::{Rights, State};
 use super::kernel::{self, Errno};
 use super::program::{Descriptors, Image, Program};
 use super::protocol::{ARGV_PARAMETERS, OWN_PID_NAMESPACE, Parameters, Record};
@@ -29,6 +29,7 @@ pub(super) struct Order<'a> {
     pub(super) program: &'a Program,
     pub(super) descriptors: Descriptors,
     pub(super) init_flags: i32,
+    pub(super) rights: Rights,
 }
 
 /// The function that clone(2) starts.
@@ -39,7 +40,7 @@ pub(super) extern "C" fn main(order: *mut c_void) -> libc::c_int {
     let order = unsafe { &*order.cast::<Order<'_>>() };
     let Err((step, errno)) = order.run() else { kernel::exit(0) };
     let record = Record::Failed { step, errno, detail: 0 };
-    let _ = kernel::write(order.descriptors.socket, &record.to_bytes());
+    let _ = kernel::send(order.descriptors.socket, &record.to_bytes(), None);
     kernel::exit(1)
 }
 
@@ -57,7 +58,7 @@ impl Order<'_> {
             0 => kernel::open(c"/proc/thread-self/children", libc::O_RDONLY).unwrap_or(-1),
             _ => -1,
         };
-        let mut state = State::new();
+        let mut state = State::new(self.descriptors.socket, self.rights);
         for op in &self.program.ops {
             op.act.run(self.program, &mut state).map_err(|errno| (op.step, errno))?;
         }

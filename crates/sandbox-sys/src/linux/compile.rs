@@ -13,9 +13,7 @@ use sandbox_core::{
 };
 
 use super::kernel::Depth;
-use super::program::{
-    Act, HostPlace, Image, Made, Op, Part, Program, Target, TargetKind, map_line,
-};
+use super::program::{Act, Image, Op, Part, Program, Target, TargetKind, map_line};
 use super::protocol::INIT_NAME;
 use crate::error::SpawnError;
 use crate::words::{Words, c_string};
@@ -42,14 +40,21 @@ pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
     Ok(Program { ops: compiler.ops, exec: None, held })
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Host,
+    Memory,
+}
+
 #[derive(Default)]
 struct Compiler {
     ops: Vec<Op>,
     step: u32,
     /// The slot of each held path.
     held: BTreeMap<InsidePath, usize>,
-    /// What is mounted where so far, and where on the host that is, if anywhere.
-    places: Vec<(InsidePath, Option<PathBuf>)>,
+    /// What is mounted where so far, and whether that is the host's or memory of the sandbox's.
+    places: Vec<(InsidePath, Place)>,
+    targets: u32,
 }
 
 impl Compiler {
@@ -69,14 +74,14 @@ impl Compiler {
             Step::RootTree(path) | Step::RootDirectory(path) => {
                 let path = std::path::absolute(path)?;
                 let c_path = c_string(path.as_os_str())?;
-                self.places.push((InsidePath::root(), Some(path)));
+                self.places.push((InsidePath::root(), Place::Host));
                 match step {
                     Step::RootTree(_) => Act::RootTree(c_path),
                     _ => Act::RootDirectory(c_path),
                 }
             }
             Step::RootEmpty => {
-                self.places.push((InsidePath::root(), None));
+                self.places.push((InsidePath::root(), Place::Memory));
                 Act::RootEmpty
             }
             Step::MakeDirectory(path) => Act::Make(self.target(path, TargetKind::Directory)?),
@@ -96,12 +101,16 @@ impl Compiler {
                     Recursion::Single => Depth::Single,
                 };
                 let (c_source, c_target) = (c_string(source.as_os_str())?, inside(target)?);
-                self.places.push((target.clone(), Some(source)));
+                self.places.push((target.clone(), Place::Host));
                 let attributes = attributes(flags);
                 Act::Bind { source: c_source, target: c_target, attributes, depth }
             }
             Step::Mount { filesystem, target, flags } => {
-                self.places.push((target.clone(), None));
+                let place = match filesystem {
+                    NewFilesystem::Overlay { upper: Some(_), .. } => Place::Host,
+                    _ => Place::Memory,
+                };
+                self.places.push((target.clone(), place));
                 mount(filesystem, target, flags)?
             }
             Step::Restrict { target, flags, missing } => Act::Restrict {
@@ -115,6 +124,7 @@ impl Compiler {
                 self.held.insert(path.clone(), slot);
                 Act::Hold { path: inside(path)?, slot }
             }
+            Step::Find(path) => Act::Find(inside(path)?),
             Step::ReadOnly => Act::ReadOnly,
             Step::ReleaseWritable(path) => {
                 let unheld = || io::Error::other("nothing is held for it");
@@ -138,30 +148,28 @@ impl Compiler {
         Ok(())
     }
 
-    fn target(&self, path: &InsidePath, kind: TargetKind) -> io::Result<Target> {
+    fn target(&mut self, path: &InsidePath, kind: TargetKind) -> io::Result<Target> {
         let mut parts = Vec::new();
         let mut parent = InsidePath::root();
         let mut so_far = PathBuf::from("/");
         for name in path.components() {
             so_far.push(name);
-            let made = Made::default();
-            let c_path = c_string(so_far.as_os_str())?;
-            parts.push(Part {
-                parent: inside(&parent)?,
-                name: c_string(name)?,
-                path: c_path,
-                made,
-            });
+            let path = c_string(so_far.as_os_str())?;
+            parts.push(Part { parent: inside(&parent)?, name: c_string(name)?, path });
             parent = InsidePath::from_root(&so_far, "path").map_err(io::Error::other)?;
         }
-        Ok(Target { kind, parts, host: self.host_place(path) })
+        let number = self.targets;
+        self.targets += 1;
+        Ok(Target { kind, number, parts, on_host: self.on_host(path) })
     }
 
-    /// Where on the host a path inside is: below the last mount that covers it.
-    fn host_place(&self, path: &InsidePath) -> Option<HostPlace> {
-        let covering = self.places.iter().rev().find(|(target, _)| path.is_within(target))?;
-        let (target, source) = covering;
-        Some(HostPlace { base: source.clone()?, skip: target.components().count() })
+    /// Whether a path is, or may be, on the host: where `..` leads is not known yet.
+    fn on_host(&self, path: &InsidePath) -> bool {
+        if path.components().any(|name| name == "..") {
+            return true;
+        }
+        let covering = self.places.iter().rev().find(|(target, _)| path.is_within(target));
+        covering.is_none_or(|(_, place)| *place == Place::Host)
     }
 }
 

@@ -11,6 +11,7 @@ mod child;
 mod clone;
 mod compile;
 mod kernel;
+mod make;
 mod probe;
 mod process;
 mod program;

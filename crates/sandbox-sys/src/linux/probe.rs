@@ -1,8 +1,6 @@
 //! Finds out what can be done here, by doing it: each ability in a child of its own.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
+use std::{fs, io};
 
 use caps::{CapSet, Capability};
 use nix::unistd::{getegid, geteuid};
@@ -13,6 +11,7 @@ use sandbox_core::{
 
 use super::spawn::{Failure, attempt};
 use super::why;
+use crate::error::SpawnError;
 
 /// What is known without trying. What is not known to fail is taken to work: a plan that asks too
 /// much then fails at a step, and nothing is granted that was not given.
@@ -41,16 +40,18 @@ pub(crate) fn assume() -> HostFacts {
 }
 
 /// Tries everything.
-pub(crate) fn probe() -> HostFacts {
-    let facts = assume();
+///
+/// # Errors
+/// Something has run out in this process, which says nothing about the host.
+pub(crate) fn probe() -> Result<HostFacts, SpawnError> {
+    let mut facts = assume();
     let prober = Prober { standing: facts.standing, uid: facts.uid, gid: facts.gid };
-    let mut found = BTreeMap::new();
     for ability in Ability::ALL {
-        if let Some(support) = prober.try_out(*ability) {
-            found.insert(*ability, support);
+        if let Some(support) = prober.try_out(*ability)? {
+            facts = facts.with(*ability, support);
         }
     }
-    found.into_iter().fold(facts, |facts, (ability, support)| facts.with(ability, support))
+    Ok(facts)
 }
 
 struct Prober {
@@ -61,10 +62,10 @@ struct Prober {
 
 impl Prober {
     /// `None` where what is assumed is all there is to know.
-    fn try_out(&self, ability: Ability) -> Option<Support> {
+    fn try_out(&self, ability: Ability) -> Result<Option<Support>, SpawnError> {
         use Namespace::{Cgroup, Ipc, Mount, Network, Pid, User, Uts};
-        Some(match ability {
-            Ability::UserNamespace => supported(self.enter_user(), User),
+        let support = match ability {
+            Ability::UserNamespace => support(attempt(&[User], &[self.map()]), &[User], TRIED),
             Ability::MountNamespace => self.mounting(&[Mount], [Step::RootEmpty]),
             Ability::PidNamespace => self.mounting(&[Pid], []),
             Ability::NetworkNamespace => self.mounting(&[Network], [Step::LoopbackUp]),
@@ -78,21 +79,15 @@ impl Prober {
             Ability::FreshProc => self.filesystem(&[Mount, Pid], NewFilesystem::Proc),
             Ability::FreshSysfs => self.filesystem(&[Mount, Network], NewFilesystem::Sysfs),
             Ability::Mqueue => self.filesystem(&[Mount, Ipc], NewFilesystem::Mqueue),
-            Ability::Overlay => {
-                let marks = match self.standing {
-                    Standing::Privileged => OverlayMarks::Trusted,
-                    Standing::Unprivileged => OverlayMarks::User,
-                };
-                let lower = vec![PathBuf::from("/"), PathBuf::from("/dev")];
-                self.filesystem(&[Mount], NewFilesystem::Overlay { lower, upper: None, marks })
-            }
+            Ability::Overlay => self.overlay(),
             Ability::Seccomp => {
                 let steps = [Step::NoNewPrivileges, Step::BlockTerminalInput];
-                support(attempt(&[], &steps), &[])
+                support(attempt(&[], &steps), &[], "installing a seccomp filter")
             }
-            Ability::MemfdExec => memfd_exec(),
-            _ => return None,
-        })
+            Ability::MemfdExec => Ok(memfd_exec()),
+            _ => return Ok(None),
+        };
+        support.map(Some)
     }
 
     /// A user namespace with ids mapped, where the caller needs one for the rest.
@@ -108,35 +103,91 @@ impl Prober {
         Step::MapIds { uid: same(self.uid), gid: same(self.gid) }
     }
 
-    fn enter_user(&self) -> Result<(), Failure> {
-        attempt(&[Namespace::User], &[self.map()])
+    fn mounting<const N: usize>(
+        &self,
+        kinds: &[Namespace],
+        steps: [Step; N],
+    ) -> Result<Support, SpawnError> {
+        self.mounting_what(kinds, steps, TRIED)
     }
 
-    fn mounting<const N: usize>(&self, kinds: &[Namespace], steps: [Step; N]) -> Support {
+    fn mounting_what<const N: usize>(
+        &self,
+        kinds: &[Namespace],
+        steps: [Step; N],
+        what: &str,
+    ) -> Result<Support, SpawnError> {
         let (mut namespaces, mut all) = self.enter();
         namespaces.extend_from_slice(kinds);
         if kinds.contains(&Namespace::Mount) {
             all.push(Step::PrivateMounts);
         }
         all.extend(steps);
-        support(attempt(&namespaces, &all), &namespaces)
+        support(attempt(&namespaces, &all), &namespaces, what)
     }
 
-    fn filesystem(&self, kinds: &[Namespace], filesystem: NewFilesystem) -> Support {
-        let Ok(target) = InsidePath::absolute("/probe", "probe") else { return Support::Yes };
+    fn filesystem(
+        &self,
+        kinds: &[Namespace],
+        filesystem: NewFilesystem,
+    ) -> Result<Support, SpawnError> {
+        let what = format!("mounting {filesystem}");
+        let target = InsidePath::root().join("probe");
         let flags = vec![MountFlag::NoSuid, MountFlag::NoDev, MountFlag::NoExec];
         let make = Step::MakeDirectory(target.clone());
-        self.mounting(kinds, [Step::RootEmpty, make, Step::Mount { filesystem, target, flags }])
+        let mount = Step::Mount { filesystem, target, flags };
+        self.mounting_what(kinds, [Step::RootEmpty, make, mount], &what)
+    }
+
+    /// Of two directories that nothing is mounted below: what is depends on the caller's namespace.
+    fn overlay(&self) -> Result<Support, SpawnError> {
+        let marks = match self.standing {
+            Standing::Privileged => OverlayMarks::Trusted,
+            Standing::Unprivileged => OverlayMarks::User,
+        };
+        let [a, b, target] = ["a", "b", "probe"].map(|name| InsidePath::root().join(name));
+        let lower = vec![a.as_path().to_owned(), b.as_path().to_owned()];
+        let filesystem = NewFilesystem::Overlay { lower, upper: None, marks };
+        let steps = [
+            Step::RootEmpty,
+            Step::MakeDirectory(a),
+            Step::MakeDirectory(b),
+            Step::MakeDirectory(target.clone()),
+            Step::PivotRoot,
+            Step::Mount { filesystem, target, flags: Vec::new() },
+        ];
+        self.mounting_what(&[Namespace::Mount], steps, "mounting an overlay")
     }
 }
 
-fn supported(result: Result<(), Failure>, kind: Namespace) -> Support {
-    support(result, &[kind])
-}
+/// What is done in most attempts.
+const TRIED: &str = "setting up the namespace";
 
-fn support(result: Result<(), Failure>, namespaces: &[Namespace]) -> Support {
+/// What a failure says about the host.
+fn support(
+    result: Result<(), Failure>,
+    namespaces: &[Namespace],
+    what: &str,
+) -> Result<Support, SpawnError> {
+    let errno = match &result {
+        Err(Failure::Caller { source, .. }) => source.raw_os_error(),
+        Err(
+            Failure::Clone { errno }
+            | Failure::Step { errno, .. }
+            | Failure::Child { errno, .. }
+            | Failure::Exec { errno },
+        ) => Some(*errno),
+        Ok(()) | Err(Failure::Killed) => None,
+    };
+    if let Some(errno @ (libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM)) = errno {
+        return Err(SpawnError::Host {
+            action: "find out what can be isolated here".to_owned(),
+            hint: why::clone_hint(errno, namespaces),
+            source: io::Error::from_raw_os_error(errno),
+        });
+    }
     let why = match result {
-        Ok(()) => return Support::Yes,
+        Ok(()) => return Ok(Support::Yes),
         Err(Failure::Clone { errno }) => {
             // The kind that was asked for is the last one; without a user namespace none can be made.
             let user = || attempt(&[Namespace::User], &[]).is_err();
@@ -146,16 +197,14 @@ fn support(result: Result<(), Failure>, namespaces: &[Namespace]) -> Support {
             };
             why::namespace(kind, errno)
         }
-        Err(Failure::Step { errno, .. }) => why::refused("setting up the namespace", errno),
+        Err(Failure::Step { errno, .. }) => why::refused(what, errno),
         Err(Failure::Caller { action, source }) => {
             WhyNot::new(Obstacle::Disabled, format!("cannot {action}: {source}"))
         }
-        Err(Failure::Child { errno, .. } | Failure::Exec { errno }) => {
-            why::refused("the set-up", errno)
-        }
+        Err(Failure::Child { errno, .. } | Failure::Exec { errno }) => why::refused(what, errno),
         Err(Failure::Killed) => WhyNot::new(Obstacle::Disabled, "the probe was killed"),
     };
-    Support::No(why)
+    Ok(Support::No(why))
 }
 
 /// The one thing that is read, not tried: trying it means executing an init.

@@ -1,18 +1,19 @@
 //! A running sandbox, as the caller has it: a socket to its init, and a pidfd.
 
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg, send};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use sandbox_core::{Status, Usage};
 
 use super::protocol::{Message, Record};
-use super::undo::{self, Leftover};
+use super::undo::Leftovers;
 use crate::error::WaitError;
 
 /// The init of one sandbox.
@@ -22,7 +23,7 @@ pub(crate) struct Process {
     pub(super) pidfd: OwnedFd,
     pub(super) socket: OwnedFd,
     pub(super) scope: Scope,
-    pub(super) leftovers: Vec<Leftover>,
+    pub(super) leftovers: Leftovers,
     pub(super) life: Life,
     /// By us: then it is known how the command ended, without its init's word.
     pub(super) killed: AtomicBool,
@@ -116,7 +117,7 @@ impl Process {
         wait_readable(&[self.pidfd.as_fd()])?;
         self.life = Life::Reaped;
         reap(&self.pidfd)?;
-        undo::remove(&mut self.leftovers);
+        self.leftovers.remove();
         Ok(())
     }
 }
@@ -153,8 +154,34 @@ pub(super) fn wait_readable(fds: &[BorrowedFd<'_>]) -> io::Result<Vec<bool>> {
     }
 }
 
+/// The record that has come, if one has, and the descriptor that came with it. Never blocks.
+pub(super) fn receive_passed(socket: &OwnedFd) -> io::Result<(Option<Record>, Option<OwnedFd>)> {
+    let mut bytes = [0; Record::LEN];
+    let mut pieces = [IoSliceMut::new(&mut bytes)];
+    let mut space = cmsg_space!(RawFd);
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let (count, passed) = loop {
+        match recvmsg::<()>(socket.as_raw_fd(), &mut pieces, Some(&mut space), flags) {
+            Ok(message) => {
+                let passed = message.cmsgs()?.find_map(|control| match control {
+                    ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
+                    _ => None,
+                });
+                break (message.bytes, passed);
+            }
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN | Errno::ECONNRESET) => return Ok((None, None)),
+            Err(errno) => return Err(errno.into()),
+        }
+    };
+    // SAFETY: the kernel has just put it into our table, for this message.
+    #[allow(unsafe_code, reason = "takes ownership of a descriptor that was passed to us")]
+    let passed = passed.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok((Record::from_bytes(&bytes[..count]), passed))
+}
+
 /// The record that has come, if one has. Never blocks.
-pub(super) fn receive(socket: &OwnedFd) -> io::Result<Option<Record>> {
+fn receive(socket: &OwnedFd) -> io::Result<Option<Record>> {
     let mut bytes = [0; Record::LEN];
     loop {
         return match recv(socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {

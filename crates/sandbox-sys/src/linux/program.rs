@@ -1,11 +1,9 @@
 //! A plan compiled for the child: every string, number and pointer that it will hand to the kernel.
 //!
-//! The caller owns all of it. The child only reads, but for the atomics, through which it tells what
-//! it has made (its memory is the caller's until it executes).
+//! The caller owns all of it. The child only reads, but for the atomics, which are its notes.
 
 use std::ffi::{CStr, CString};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64};
+use std::sync::atomic::{AtomicI32, AtomicPtr};
 
 use sandbox_core::{IdMap, Missing};
 
@@ -64,6 +62,7 @@ pub(super) enum Act {
         path: CString,
         slot: usize,
     },
+    Find(CString),
     ReadOnly,
     Release {
         path: CString,
@@ -87,11 +86,13 @@ pub(super) enum Act {
 /// A directory or an empty file that is made where it is missing.
 pub(super) struct Target {
     pub(super) kind: TargetKind,
+    /// Which of the plan's targets it is.
+    pub(super) number: u32,
     /// Its components from the outermost on.
     pub(super) parts: Vec<Part>,
-    /// Where on the host the path is, so that what was made can be removed; `None` where it is in
-    /// memory that ends with the sandbox.
-    pub(super) host: Option<HostPlace>,
+    /// Whether what is made may be on the host, and so has to be removed; otherwise it is in memory
+    /// that ends with the sandbox.
+    pub(super) on_host: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,21 +106,6 @@ pub(super) struct Part {
     pub(super) parent: CString,
     pub(super) name: CString,
     pub(super) path: CString,
-    /// The file that the child has made here, or zeroes.
-    pub(super) made: Made,
-}
-
-#[derive(Default)]
-pub(super) struct Made {
-    pub(super) device: AtomicU64,
-    pub(super) inode: AtomicU64,
-}
-
-/// A directory of the host, and how many components of a target are above it.
-#[derive(Clone)]
-pub(super) struct HostPlace {
-    pub(super) base: PathBuf,
-    pub(super) skip: usize,
 }
 
 /// What the child executes: the sandbox's init, which then executes the command.

@@ -114,6 +114,10 @@ fn decimal(text: &[u8]) -> Option<i32> {
 pub(crate) enum Record {
     /// The command could not be started. Nothing follows.
     Failed { step: u32, errno: i32, detail: u32 },
+    /// A mount point was made on the host: a component of one of the plan's targets. It is in the
+    /// directory that is passed along, or else in the last one that was; or, where as many components
+    /// right above it as `above` says have just been made, below it by so many.
+    Made { target: u32, part: u32, above: u32, inode: u64 },
     /// The command runs. `pid` is its PID as init sees it.
     Started { pid: i32 },
     /// The command has ended, with a status as of wait(2). Nothing follows.
@@ -136,12 +140,16 @@ impl Record {
     const FAILED: u64 = 1;
     const STARTED: u64 = 2;
     const ENDED: u64 = 3;
+    const MADE: u64 = 4;
 
     pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
         let signed = |number: i32| i64::from(number).cast_unsigned();
         let numbers = match self {
             Self::Failed { step, errno, detail } => {
                 [Self::FAILED, step.into(), signed(errno), detail.into(), 0]
+            }
+            Self::Made { target, part, above, inode } => {
+                [Self::MADE, target.into(), part.into(), above.into(), inode]
             }
             Self::Started { pid } => [Self::STARTED, signed(pid), 0, 0, 0],
             Self::Ended { status, usage: Usage { user_us, system_us, max_rss_kib } } => {
@@ -165,6 +173,12 @@ impl Record {
             Self::FAILED => {
                 Self::Failed { step: unsigned(a)?, errno: signed(b)?, detail: unsigned(c)? }
             }
+            Self::MADE => Self::Made {
+                target: unsigned(a)?,
+                part: unsigned(b)?,
+                above: unsigned(c)?,
+                inode: d,
+            },
             Self::STARTED => Self::Started { pid: signed(a)? },
             Self::ENDED => Self::Ended {
                 status: signed(a)?,
@@ -251,6 +265,7 @@ mod tests {
         let usage = Usage { user_us: u64::MAX, system_us: 1, max_rss_kib: 2 };
         for record in [
             Record::Failed { step: u32::MAX, errno: -1, detail: 7 },
+            Record::Made { target: 1, part: u32::MAX, above: 2, inode: u64::MAX },
             Record::Started { pid: i32::MAX },
             Record::Ended { status: 0x137f, usage },
         ] {

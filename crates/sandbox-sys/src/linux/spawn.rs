@@ -2,16 +2,20 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
+use nix::sys::prctl::{get_dumpable, set_dumpable};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use sandbox_core::{Namespace, Plan, Session, Step};
 
+use super::act::Rights;
 use super::child::{EXECUTE, Order, START_INIT, STREAMS};
 use super::process::{self, Life, Process, Scope};
 use super::program::{Descriptors, Program};
 use super::protocol::{NEW_SESSION, OWN_PID_NAMESPACE, Record};
 use super::stack::Stack;
-use super::{clone, compile, undo, why};
+use super::undo::Leftovers;
+use super::{clone, compile, why};
 use crate::descriptors::{above_streams, callers_stream, fill_streams};
 use crate::error::SpawnError;
 use crate::streams::Streams;
@@ -82,17 +86,21 @@ fn run(
             caller: myself.as_raw_fd(),
         },
         init_flags: init_flags | if own_pids { OWN_PID_NAMESPACE } else { 0 },
+        rights: match namespaces.contains(&Namespace::User) {
+            true => Rights::UserNamespaces,
+            false => Rights::Callers,
+        },
     };
-    let dumpable = Dumpable::now();
+    let dumpable = Dumpable::keep();
     // SAFETY: `hear` returns only when the child has executed the init or is gone.
     #[allow(unsafe_code, reason = "starts the child in our memory")]
     let started = unsafe { clone::start(&order, namespaces, &stack) };
     let (pid, pidfd) = started
         .map_err(|error| Failure::Clone { errno: error.raw_os_error().unwrap_or(libc::EINVAL) })?;
     drop(theirs);
-    let heard = hear(&ours, &pidfd);
-    dumpable.restore();
-    let leftovers = undo::leftovers(program);
+    let mut leftovers = Leftovers::default();
+    let heard = hear(&ours, &pidfd, |record, passed| leftovers.add(program, record, passed));
+    drop(dumpable);
     let scope = if own_pids { Scope::Namespace } else { Scope::Descendants };
     let mut process = Process {
         pid,
@@ -104,8 +112,13 @@ fn run(
         killed: false.into(),
     };
     match heard {
-        Some(Record::Started { .. }) => Ok(process),
-        heard => {
+        Ok(Some(Record::Started { .. })) => Ok(process),
+        Err(source) => {
+            let action = "keep a descriptor for the mount points that are to be removed again";
+            let _ = process.kill().and_then(|()| process.end().map(drop).or(Ok(())));
+            Err(Failure::Caller { action, source })
+        }
+        Ok(heard) => {
             let failure = match heard {
                 Some(Record::Failed { step, errno, .. }) => Some(failed(step, errno)),
                 _ if program.exec.is_none() => None,
@@ -120,16 +133,26 @@ fn run(
 
 /// Waits for the child's first word, or for its end without one. Until then it runs in our memory,
 /// so there is no other way out of here.
-fn hear(socket: &OwnedFd, pidfd: &OwnedFd) -> Option<Record> {
+///
+/// What it makes on the way is handed to `made`, whose error comes back at the end.
+fn hear(
+    socket: &OwnedFd,
+    pidfd: &OwnedFd,
+    mut made: impl FnMut(Record, Option<OwnedFd>) -> io::Result<()>,
+) -> io::Result<Option<Record>> {
+    let mut noted = Ok(());
     loop {
         let Ok(ready) = process::wait_readable(&[socket.as_fd(), pidfd.as_fd()]) else { continue };
-        let record = process::receive(socket).ok().flatten();
-        if record.is_some() || ready.get(1) == Some(&true) {
-            return record;
+        let (record, passed) = process::receive_passed(socket).unwrap_or_default();
+        if let Some(record @ Record::Made { .. }) = record {
+            noted = noted.and_then(|()| made(record, passed));
+            continue;
         }
-        // The end of file comes a little before the end of the process.
-        let _ = process::wait_readable(&[pidfd.as_fd()]);
-        return None;
+        if record.is_none() && ready.get(1) == Some(&false) {
+            // The end of file comes a little before the end of the process.
+            let _ = process::wait_readable(&[pidfd.as_fd()]);
+        }
+        return noted.map(|()| record);
     }
 }
 
@@ -190,18 +213,30 @@ fn own_pidfd() -> io::Result<OwnedFd> {
     }
 }
 
-/// Whether this process can be traced and dumped: an attribute of its memory, which the child shares
-/// and which the kernel clears when the child changes its ids (commit_creds, prctl(2)).
-struct Dumpable(nix::Result<bool>);
+/// Keeps this process as traceable as it was: that is an attribute of its memory, which the child
+/// shares and which the kernel takes away when the child changes its ids (`PR_SET_DUMPABLE`, prctl(2)).
+struct Dumpable;
+
+/// How many children share our memory now, and what the attribute was before the first of them.
+static SHARED: Mutex<(usize, bool)> = Mutex::new((0, false));
 
 impl Dumpable {
-    fn now() -> Self {
-        Self(nix::sys::prctl::get_dumpable())
+    fn keep() -> Self {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.0 == 0 {
+            shared.1 = get_dumpable() == Ok(true);
+        }
+        shared.0 += 1;
+        Self
     }
+}
 
-    fn restore(self) {
-        if self.0 == Ok(true) && nix::sys::prctl::get_dumpable() == Ok(false) {
-            let _ = nix::sys::prctl::set_dumpable(true);
+impl Drop for Dumpable {
+    fn drop(&mut self) {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.0 -= 1;
+        if shared.0 == 0 && shared.1 && get_dumpable() == Ok(false) {
+            let _ = set_dumpable(true);
         }
     }
 }

@@ -1,87 +1,99 @@
 //! Removes the mount points that a sandbox made on the host.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
 
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::sys::stat::{Mode, fstatat};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::{SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::program::{Act, Program, Target, TargetKind};
+use super::program::{Act, Program, Target};
+use super::protocol::Record;
 
-/// A directory or an empty file that the child made, known by its inode.
+/// What the child has made, in order.
+#[derive(Debug, Default)]
+pub(super) struct Leftovers {
+    /// Directories of the host, as mounts of their own.
+    directories: Vec<OwnedFd>,
+    made: Vec<Made>,
+}
+
+/// A directory or an empty file, below one of the directories.
 #[derive(Debug)]
-pub(crate) struct Leftover {
-    base: PathBuf,
+struct Made {
+    directory: usize,
     parent: PathBuf,
-    name: OsString,
-    kind: UnlinkatFlags,
-    device: u64,
+    name: PathBuf,
     inode: u64,
 }
 
-/// What the child made on the host, in order.
-pub(super) fn leftovers(program: &Program) -> Vec<Leftover> {
-    let targets = program.ops.iter().filter_map(|op| match &op.act {
-        Act::Make(target) => Some(target),
-        _ => None,
-    });
-    targets.flat_map(leftovers_of).collect()
-}
-
-fn leftovers_of(target: &Target) -> Vec<Leftover> {
-    let Some(place) = &target.host else { return Vec::new() };
-    let names: Vec<OsString> = target
-        .parts
-        .iter()
-        .map(|part| std::ffi::OsStr::from_bytes(part.name.as_bytes()).to_owned())
-        .collect();
-    let last = target.parts.len().saturating_sub(1);
-    let made = target.parts.iter().enumerate().skip(place.skip);
-    let made = made.filter(|(_, part)| part.made.inode.load(Relaxed) != 0);
-    made.map(|(index, part)| Leftover {
-        base: place.base.clone(),
-        parent: names[place.skip..index].iter().collect(),
-        name: names[index].clone(),
-        kind: match (index == last, target.kind) {
-            (true, TargetKind::File) => UnlinkatFlags::NoRemoveDir,
-            _ => UnlinkatFlags::RemoveDir,
-        },
-        device: part.made.device.load(Relaxed),
-        inode: part.made.inode.load(Relaxed),
-    })
-    .collect()
-}
-
-/// Removes them, the last one first. What somebody has used or replaced meanwhile stays.
-pub(crate) fn remove(leftovers: &mut Vec<Leftover>) {
-    while let Some(leftover) = leftovers.pop() {
-        // Not an error: it is no longer ours, or no longer empty.
-        let _ = leftover.remove();
-    }
-}
-
-impl Leftover {
-    fn remove(&self) -> io::Result<()> {
-        let parent = self.open_parent()?;
-        let now = fstatat(&parent, Path::new(&self.name), AtFlags::AT_SYMLINK_NOFOLLOW)?;
-        let same = now.st_dev == self.device && now.st_ino == self.inode;
-        let unused = matches!(self.kind, UnlinkatFlags::RemoveDir) || now.st_size == 0;
-        if same && unused {
-            unlinkat(&parent, Path::new(&self.name), self.kind)?;
-        }
+impl Leftovers {
+    /// Takes in a [`Record::Made`]. An error means that it could not be removed later.
+    pub(super) fn add(
+        &mut self,
+        program: &Program,
+        record: Record,
+        passed: Option<OwnedFd>,
+    ) -> io::Result<()> {
+        let Record::Made { target, part, above, inode } = record else { return Ok(()) };
+        self.directories.extend(passed);
+        let parts = target_of(program, target).map_or(&[][..], |target| &target.parts);
+        let (part, above) = (part as usize, above as usize);
+        // The kernel drops a descriptor that the receiver has no room for.
+        let directory = self.directories.len().checked_sub(1).ok_or(Errno::EMFILE)?;
+        let names = parts.get(part.saturating_sub(above)..=part).ok_or(Errno::EPROTO)?;
+        let mut names = names.iter().map(|part| OsStr::from_bytes(part.name.as_bytes()));
+        let name = names.next_back().map(PathBuf::from).unwrap_or_default();
+        self.made.push(Made { directory, parent: names.collect(), name, inode });
         Ok(())
     }
 
-    fn open_parent(&self) -> io::Result<OwnedFd> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let base = open(&self.base, flags, Mode::empty())?;
-        let below = if self.parent.as_os_str().is_empty() { Path::new(".") } else { &self.parent };
-        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-        Ok(openat2(&base, below, OpenHow::new().flags(flags).resolve(resolve))?)
+    /// Removes all of it, the last one first. What somebody has used or replaced meanwhile stays.
+    pub(super) fn remove(&mut self) {
+        while let Some(made) = self.made.pop() {
+            if let Some(directory) = self.directories.get(made.directory) {
+                // Not an error: it is no longer ours, or no longer empty.
+                let _ = made.remove(directory.as_fd());
+            }
+        }
+        self.directories.clear();
     }
+}
+
+fn target_of(program: &Program, number: u32) -> Option<&Target> {
+    program.ops.iter().find_map(|op| match &op.act {
+        Act::Make(target) if target.number == number => Some(target),
+        _ => None,
+    })
+}
+
+impl Made {
+    fn remove(&self, directory: BorrowedFd<'_>) -> io::Result<()> {
+        let below;
+        let parent = if self.parent.as_os_str().is_empty() {
+            directory
+        } else {
+            below = open_below(directory, &self.parent)?;
+            below.as_fd()
+        };
+        let now = fstatat(parent, &self.name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        let is_directory = now.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits();
+        if now.st_ino == self.inode && (is_directory || now.st_size == 0) {
+            let flags =
+                if is_directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
+            unlinkat(parent, &self.name, flags)?;
+        }
+        Ok(())
+    }
+}
+
+/// The command may have put links there since.
+fn open_below(directory: BorrowedFd<'_>, path: &Path) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+    openat2(directory, path, OpenHow::new().flags(flags).resolve(resolve))
 }

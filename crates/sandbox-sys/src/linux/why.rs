@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use sandbox_core::{Missing, Namespace, NewFilesystem, Obstacle, Step, WhyNot};
+use sandbox_core::{Missing, Namespace, NewFilesystem, Obstacle, Recursion, Step, WhyNot};
 
 const USERNS_CLONE: &str = "/proc/sys/kernel/unprivileged_userns_clone";
 const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
@@ -121,9 +121,8 @@ pub(super) fn clone_hint(errno: i32, namespaces: &[Namespace]) -> Option<String>
 
 pub(super) fn step_hint(step: &Step, errno: i32) -> Option<String> {
     let hint = match (step, errno) {
-        (Step::Bind { .. }, libc::EINVAL) => {
-            "without privilege, a bind without submounts cannot uncover what a mount hides: use rbind; \
-             a file cannot be bound on a directory"
+        (Step::Bind { recursion: Recursion::Single, .. }, libc::EINVAL) => {
+            "without privilege, a bind without submounts cannot uncover what a mount hides: use rbind"
         }
         (Step::Bind { .. }, libc::ENOTDIR) => {
             "a file and a directory cannot be bound on each other"
@@ -140,7 +139,9 @@ pub(super) fn step_hint(step: &Step, errno: i32) -> Option<String> {
         (Step::Mount { .. } | Step::MakeTarget { .. } | Step::MakeDirectory(_), libc::ENOTDIR) => {
             "a file is in the way"
         }
-        (Step::HoldWritable(_), libc::ENOENT) => "a writable path must exist in the sandbox",
+        (Step::HoldWritable(_) | Step::Find(_) | Step::Reopen(_), libc::ENOENT) => {
+            "a writable path must exist in the sandbox"
+        }
         (Step::HoldWritable(_), libc::EMFILE) => {
             "each writable path takes a file descriptor: raise the hard limit, `ulimit -Hn`"
         }

@@ -27,7 +27,7 @@ fn every_no(w: &World<'_>) -> Check {
 }
 
 fn reasons(w: &World<'_>) -> Check {
-    let capabilities = w.backend.capabilities(probe());
+    let capabilities = w.backend.capabilities(probe()?);
     for feature in Feature::ALL {
         if let Support::No(why) = capabilities.support(*feature) {
             ensure!(!why.reason.is_empty(), "{feature:?} has no reason");
@@ -39,7 +39,7 @@ fn reasons(w: &World<'_>) -> Check {
 
 fn maximum(w: &World<'_>) -> Check {
     let config = w.probe("read /etc/marker , caps").build()?;
-    let strict = w.backend.capabilities(probe()).maximum_isolation(&config);
+    let strict = w.backend.capabilities(probe()?).maximum_isolation(&config);
     let outcome = w.launch(|launcher| launcher.run(&strict))?;
     ensure!(said(&outcome)?.starts_with("inside\n"), "inside: {}", said(&outcome)?);
     same("downgrades", outcome.downgrades, Vec::new())
@@ -59,7 +59,7 @@ fn everything(config: SandboxConfigBuilder) -> SandboxConfigBuilder {
 
 fn best_effort(w: &World<'_>) -> Check {
     let config = everything(w.probe("read /etc/marker")).build()?;
-    let capabilities = w.backend.capabilities(probe());
+    let capabilities = w.backend.capabilities(probe()?);
     let outcome = w.launch(|launcher| {
         // The launcher is made anew: its policy is part of it.
         let backends: [&dyn Backend; 1] = [w.backend];
@@ -76,8 +76,8 @@ fn best_effort(w: &World<'_>) -> Check {
 
 fn plan(w: &World<'_>) -> Check {
     let config = w.probe("exit 0").build()?;
-    let granted = negotiate(&config, &w.backend.capabilities(probe()), &Policy::Require)?;
-    let expected = w.backend.plan(&granted, probe())?;
+    let granted = negotiate(&config, &w.backend.capabilities(probe()?), &Policy::Require)?;
+    let expected = w.backend.plan(&granted, probe()?)?;
     let (selection, plan) = w.launch(|launcher| {
         let (selection, plan) = launcher.plan(&config)?;
         Ok((selection.granted, plan))

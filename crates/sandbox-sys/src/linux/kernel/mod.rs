@@ -18,6 +18,13 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::{from_mut, from_ref};
 
+mod mounts;
+
+pub(super) use mounts::{
+    Depth, attach, attach_over_root, clone_tree, make_mounts_private, make_writable, mount_here,
+    new_tmpfs, pivot_root_here, set_attributes,
+};
+
 use super::raw::{self, result};
 
 /// An errno.
@@ -86,6 +93,33 @@ pub(super) fn write(fd: Fd, bytes: &[u8]) -> Result<(), Errno> {
     }
 }
 
+/// sendmsg(2) of some bytes and perhaps a descriptor (unix(7), `SCM_RIGHTS`).
+pub(super) fn send(socket: Fd, bytes: &[u8], passed: Option<Fd>) -> Result<(), Errno> {
+    #[repr(C)]
+    struct Passed {
+        header: libc::cmsghdr,
+        descriptor: Fd,
+        padding: i32,
+    }
+    let mut piece =
+        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    // SAFETY: both are plain integers and pointers, for which zero is valid.
+    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+    let mut control: Passed = unsafe { core::mem::zeroed() };
+    message.msg_iov = from_mut(&mut piece);
+    message.msg_iovlen = 1;
+    if let Some(passed) = passed {
+        control.header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<Fd>()) as _;
+        control.header.cmsg_level = libc::SOL_SOCKET;
+        control.header.cmsg_type = libc::SCM_RIGHTS;
+        control.descriptor = passed;
+        message.msg_control = from_mut(&mut control).cast();
+        message.msg_controllen = size_of::<Passed>() as _;
+    }
+    let flags = word(libc::MSG_NOSIGNAL);
+    call(libc::SYS_sendmsg, [word(socket), from_ref(&message) as usize, flags]).map(drop)
+}
+
 /// dup3(2) without flags: the copy survives exec.
 pub(super) fn duplicate(fd: Fd, to: Fd) -> Result<(), Errno> {
     call(libc::SYS_dup3, [word(fd), word(to), 0]).map(drop)
@@ -138,6 +172,11 @@ pub(super) fn symlink(to: &CStr, parent: Fd, name: &CStr) -> Result<(), Errno> {
     call(libc::SYS_symlinkat, [text(to), word(parent), text(name)]).map(drop)
 }
 
+/// unlinkat(2)
+pub(super) fn remove(parent: Fd, name: &CStr, flags: i32) -> Result<(), Errno> {
+    call(libc::SYS_unlinkat, [word(parent), text(name), word(flags)]).map(drop)
+}
+
 /// umask(2); gives the old one back.
 pub(super) fn umask(mask: usize) -> usize {
     call(libc::SYS_umask, [mask]).unwrap_or(mask)
@@ -158,103 +197,6 @@ pub(super) fn chroot_here() -> Result<(), Errno> {
     call(libc::SYS_chroot, [text(c".")]).map(drop)
 }
 
-/// pivot_root(2) to the working directory; the old root is stacked over the new one, and then
-/// detached, as the manual page has it.
-pub(super) fn pivot_root_here() -> Result<(), Errno> {
-    call(libc::SYS_pivot_root, [text(c"."), text(c".")])?;
-    call(libc::SYS_umount2, [text(c"."), word(libc::MNT_DETACH)])?;
-    change_directory_path(c"/")
-}
-
-/// mount(2) on the working directory. `data` and `source` are text.
-pub(super) fn mount_here(
-    source: &CStr,
-    kind: &CStr,
-    flags: libc::c_ulong,
-    data: &CStr,
-) -> Result<(), Errno> {
-    let words = [text(source), text(c"."), text(kind), flags as usize, text(data)];
-    call(libc::SYS_mount, words).map(drop)
-}
-
-/// mount(2) that changes the propagation of everything to private.
-pub(super) fn make_mounts_private() -> Result<(), Errno> {
-    let flags = (libc::MS_REC | libc::MS_PRIVATE) as usize;
-    call(libc::SYS_mount, [0, text(c"/"), 0, flags, 0]).map(drop)
-}
-
-/// Whether an operation on a mount includes the mounts below it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
-    Single,
-    Recursive,
-}
-
-impl Depth {
-    fn flag(self) -> i32 {
-        match self {
-            Self::Single => 0,
-            Self::Recursive => libc::AT_RECURSIVE,
-        }
-    }
-}
-
-/// open_tree(2) with `OPEN_TREE_CLONE`: a detached copy of the mount at a path.
-pub(super) fn clone_tree(directory: Fd, path: &CStr, depth: Depth) -> Result<Fd, Errno> {
-    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
-    let empty = if path.is_empty() { libc::AT_EMPTY_PATH } else { 0 };
-    let flags = flags as usize | word(depth.flag() | empty);
-    call(libc::SYS_open_tree, [word(directory), text(path), flags]).map(descriptor)
-}
-
-/// move_mount(2) of a detached mount onto what `target` is.
-pub(super) fn attach(tree: Fd, target: Fd) -> Result<(), Errno> {
-    const BOTH_EMPTY: u32 = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
-    let words = [word(tree), text(c""), word(target), text(c""), BOTH_EMPTY as usize];
-    call(libc::SYS_move_mount, words).map(drop)
-}
-
-/// move_mount(2) of a detached mount over the root directory.
-pub(super) fn attach_over_root(tree: Fd) -> Result<(), Errno> {
-    let flags = libc::MOVE_MOUNT_F_EMPTY_PATH as usize;
-    let words = [word(tree), text(c""), word(libc::AT_FDCWD), text(c"/"), flags];
-    call(libc::SYS_move_mount, words).map(drop)
-}
-
-/// mount_setattr(2) that sets attributes (`MOUNT_ATTR_*`).
-pub(super) fn set_attributes(tree: Fd, attributes: u64, depth: Depth) -> Result<(), Errno> {
-    change_attributes(tree, attributes, 0, depth)
-}
-
-/// mount_setattr(2) that clears `MOUNT_ATTR_RDONLY` of one mount.
-pub(super) fn make_writable(tree: Fd) -> Result<(), Errno> {
-    change_attributes(tree, 0, libc::MOUNT_ATTR_RDONLY, Depth::Single)
-}
-
-fn change_attributes(tree: Fd, set: u64, clear: u64, depth: Depth) -> Result<(), Errno> {
-    let attr = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
-    let flags = word(libc::AT_EMPTY_PATH | depth.flag());
-    let size = size_of::<libc::mount_attr>();
-    let words = [word(tree), text(c""), flags, from_ref(&attr) as usize, size];
-    call(libc::SYS_mount_setattr, words).map(drop)
-}
-
-/// fsopen(2), fsconfig(2), fsmount(2): a detached tmpfs.
-pub(super) fn new_tmpfs(mode: &CStr) -> Result<Fd, Errno> {
-    const FSOPEN_CLOEXEC: usize = 1;
-    const FSCONFIG_SET_STRING: usize = 1;
-    const FSCONFIG_CMD_CREATE: usize = 6;
-    const FSMOUNT_CLOEXEC: usize = 1;
-    let attributes = (libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV) as usize;
-    let fs = call(libc::SYS_fsopen, [text(c"tmpfs"), FSOPEN_CLOEXEC])?;
-    let set = [fs, FSCONFIG_SET_STRING, text(c"mode"), text(mode), 0];
-    let mount = call(libc::SYS_fsconfig, set)
-        .and_then(|_| call(libc::SYS_fsconfig, [fs, FSCONFIG_CMD_CREATE, 0, 0, 0]))
-        .and_then(|_| call(libc::SYS_fsmount, [fs, FSMOUNT_CLOEXEC, attributes]));
-    close(descriptor(fs));
-    mount.map(descriptor)
-}
-
 /// prctl(2) with one argument.
 pub(super) fn process_control(option: i32, argument: usize) -> Result<(), Errno> {
     call(libc::SYS_prctl, [word(option), argument, 0, 0, 0]).map(drop)
@@ -266,12 +208,23 @@ pub(super) fn clear_ambient_capabilities() -> Result<(), Errno> {
     call(libc::SYS_prctl, [word(libc::PR_CAP_AMBIENT), clear, 0, 0, 0]).map(drop)
 }
 
-/// capset(2) with every set empty.
-pub(super) fn clear_capabilities() -> Result<(), Errno> {
-    const LINUX_CAPABILITY_VERSION_3: u32 = 0x2008_0522;
-    // version and pid; then effective, permitted, inheritable, in two halves.
-    let (header, none) = ([LINUX_CAPABILITY_VERSION_3, 0], [0_u32; 6]);
-    call(libc::SYS_capset, [header.as_ptr() as usize, none.as_ptr() as usize]).map(drop)
+/// Effective, permitted, inheritable, in two halves: the lower 32 capabilities come first.
+pub(super) type CapabilitySets = [u32; 6];
+
+/// The version of the interface, and this process.
+const CAPABILITY_HEADER: [u32; 2] = [0x2008_0522, 0];
+
+/// capget(2)
+pub(super) fn capabilities() -> Result<CapabilitySets, Errno> {
+    let mut sets = [0; 6];
+    let words = [CAPABILITY_HEADER.as_ptr() as usize, sets.as_mut_ptr() as usize];
+    call(libc::SYS_capget, words).map(|_| sets)
+}
+
+/// capset(2)
+pub(super) fn set_capabilities(sets: &CapabilitySets) -> Result<(), Errno> {
+    let words = [CAPABILITY_HEADER.as_ptr() as usize, sets.as_ptr() as usize];
+    call(libc::SYS_capset, words).map(drop)
 }
 
 /// setgroups(2) to none, setresgid(2), setresuid(2).

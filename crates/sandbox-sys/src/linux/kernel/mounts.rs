@@ -1,0 +1,107 @@
+//! The system calls that make and change mounts.
+
+use core::ffi::CStr;
+use core::ptr::from_ref;
+
+use super::{Errno, Fd, call, change_directory_path, close, descriptor, text, word};
+
+/// pivot_root(2) to the working directory; the old root is stacked over the new one, and then
+/// detached, as the manual page has it.
+pub(in crate::linux) fn pivot_root_here() -> Result<(), Errno> {
+    call(libc::SYS_pivot_root, [text(c"."), text(c".")])?;
+    call(libc::SYS_umount2, [text(c"."), word(libc::MNT_DETACH)])?;
+    change_directory_path(c"/")
+}
+
+/// mount(2) on the working directory. `data` and `source` are text.
+pub(in crate::linux) fn mount_here(
+    source: &CStr,
+    kind: &CStr,
+    flags: libc::c_ulong,
+    data: &CStr,
+) -> Result<(), Errno> {
+    let words = [text(source), text(c"."), text(kind), flags as usize, text(data)];
+    call(libc::SYS_mount, words).map(drop)
+}
+
+/// mount(2) that changes the propagation of everything to private.
+pub(in crate::linux) fn make_mounts_private() -> Result<(), Errno> {
+    let flags = (libc::MS_REC | libc::MS_PRIVATE) as usize;
+    call(libc::SYS_mount, [0, text(c"/"), 0, flags, 0]).map(drop)
+}
+
+/// Whether an operation on a mount includes the mounts below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::linux) enum Depth {
+    Single,
+    Recursive,
+}
+
+impl Depth {
+    fn flag(self) -> i32 {
+        match self {
+            Self::Single => 0,
+            Self::Recursive => libc::AT_RECURSIVE,
+        }
+    }
+}
+
+/// open_tree(2) with `OPEN_TREE_CLONE`: a detached copy of the mount at a path.
+pub(in crate::linux) fn clone_tree(directory: Fd, path: &CStr, depth: Depth) -> Result<Fd, Errno> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
+    let empty = if path.is_empty() { libc::AT_EMPTY_PATH } else { 0 };
+    let flags = flags as usize | word(depth.flag() | empty);
+    call(libc::SYS_open_tree, [word(directory), text(path), flags]).map(descriptor)
+}
+
+/// move_mount(2) of a detached mount onto what `target` is.
+pub(in crate::linux) fn attach(tree: Fd, target: Fd) -> Result<(), Errno> {
+    const BOTH_EMPTY: u32 = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
+    let words = [word(tree), text(c""), word(target), text(c""), BOTH_EMPTY as usize];
+    call(libc::SYS_move_mount, words).map(drop)
+}
+
+/// move_mount(2) of a detached mount over the root directory.
+pub(in crate::linux) fn attach_over_root(tree: Fd) -> Result<(), Errno> {
+    let flags = libc::MOVE_MOUNT_F_EMPTY_PATH as usize;
+    let words = [word(tree), text(c""), word(libc::AT_FDCWD), text(c"/"), flags];
+    call(libc::SYS_move_mount, words).map(drop)
+}
+
+/// mount_setattr(2) that sets attributes (`MOUNT_ATTR_*`).
+pub(in crate::linux) fn set_attributes(
+    tree: Fd,
+    attributes: u64,
+    depth: Depth,
+) -> Result<(), Errno> {
+    change_attributes(tree, attributes, 0, depth)
+}
+
+/// mount_setattr(2) that clears `MOUNT_ATTR_RDONLY` of one mount.
+pub(in crate::linux) fn make_writable(tree: Fd) -> Result<(), Errno> {
+    change_attributes(tree, 0, libc::MOUNT_ATTR_RDONLY, Depth::Single)
+}
+
+fn change_attributes(tree: Fd, set: u64, clear: u64, depth: Depth) -> Result<(), Errno> {
+    let attr = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    let flags = word(libc::AT_EMPTY_PATH | depth.flag());
+    let size = size_of::<libc::mount_attr>();
+    let words = [word(tree), text(c""), flags, from_ref(&attr) as usize, size];
+    call(libc::SYS_mount_setattr, words).map(drop)
+}
+
+/// fsopen(2), fsconfig(2), fsmount(2): a detached tmpfs.
+pub(in crate::linux) fn new_tmpfs(mode: &CStr) -> Result<Fd, Errno> {
+    const FSOPEN_CLOEXEC: usize = 1;
+    const FSCONFIG_SET_STRING: usize = 1;
+    const FSCONFIG_CMD_CREATE: usize = 6;
+    const FSMOUNT_CLOEXEC: usize = 1;
+    let attributes = (libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV) as usize;
+    let fs = call(libc::SYS_fsopen, [text(c"tmpfs"), FSOPEN_CLOEXEC])?;
+    let set = [fs, FSCONFIG_SET_STRING, text(c"mode"), text(mode), 0];
+    let mount = call(libc::SYS_fsconfig, set)
+        .and_then(|_| call(libc::SYS_fsconfig, [fs, FSCONFIG_CMD_CREATE, 0, 0, 0]))
+        .and_then(|_| call(libc::SYS_fsmount, [fs, FSMOUNT_CLOEXEC, attributes]));
+    close(descriptor(fs));
+    mount.map(descriptor)
+}
