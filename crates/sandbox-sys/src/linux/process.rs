@@ -76,8 +76,12 @@ impl Process {
         self.killed.store(true, Relaxed);
         match self.scope {
             // Not even a stopped init survives this, and nothing survives its init.
-            Scope::Namespace => kill_now(&self.pidfd),
-            Scope::Descendants => self.tell(Message::Kill),
+            Scope::Namespace => send_signal(&self.pidfd, libc::SIGKILL),
+            // The command is of the same user, and may have stopped it.
+            Scope::Descendants => {
+                self.tell(Message::Kill)?;
+                send_signal(&self.pidfd, libc::SIGCONT)
+            }
         }
     }
 
@@ -206,13 +210,13 @@ fn reap(pidfd: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// pidfd_send_signal(2) `SIGKILL`.
+/// pidfd_send_signal(2); nothing where the process has ended.
 #[allow(unsafe_code, reason = "libc has no wrapper")]
-fn kill_now(pidfd: &OwnedFd) -> io::Result<()> {
+fn send_signal(pidfd: &OwnedFd, signal: libc::c_int) -> io::Result<()> {
     // SAFETY: no pointers but a null one, which the call takes.
     let sent = unsafe {
         let no_info = std::ptr::null::<libc::siginfo_t>();
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, no_info, 0)
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0)
     };
     match sent {
         -1 if Errno::last() != Errno::ESRCH => Err(Errno::last().into()),

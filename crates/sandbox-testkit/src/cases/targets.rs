@@ -25,6 +25,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("targets/link-out-in-parent", BOTH, parent_out).control(link_leads_out),
     Case::new("targets/relative-link-out", BOTH, relative_link).control(relative_leads_out),
     Case::new("targets/dotdot", BOTH, dotdot).control(dotdot_leads_out),
+    Case::new("targets/link-into-a-mount", BOTH, link_into_a_mount),
     Case::new("targets/dangling-link", BOTH, dangling),
     Case::new("targets/link-loop", BOTH, link_loop),
     Case::new("targets/file-as-parent", TMPFS, file_as_parent),
@@ -139,6 +140,18 @@ fn relative_leads_out(w: &World<'_>) -> Check {
 fn dotdot(w: &World<'_>) -> Check {
     stays_inside(w, "/../outside")?;
     stays_inside(w, "/work/../../outside/sub")
+}
+
+/// What is made below a mount of the plan, whose target is reached through a link, is on the host too.
+fn link_into_a_mount(w: &World<'_>) -> Check {
+    let bound = w.directory("/bound")?;
+    w.link("/work/via", "/mounted")?;
+    let config = w.probe("write /mounted/new/file").mount(Mount::bind(bound, "/mounted")?);
+    for target in ["/work/via/new", "/mounted/../work/via/new"] {
+        same("inside", w.says(config.clone().mount(Mount::new(target, tmpfs())?))?, "ok")?;
+        ensure!(!w.path("/bound/new").exists(), "{target} is left in what was bound");
+    }
+    Ok(())
 }
 
 fn dotdot_leads_out(w: &World<'_>) -> Check {
