@@ -127,7 +127,12 @@ mod tests {
     fn a_mount_of_the_plan_is_reopened_with_those_below_it() {
         let before = [
             tmpfs("/dev", &[]),
-            bind("/dev/null", "/dev/null"),
+            Step::Bind {
+                source: "/dev/null".into(),
+                target: path("/dev/null"),
+                recursion: Recursion::Single,
+                flags: Vec::new(),
+            },
             tmpfs("/dev/shm", &[]),
             tmpfs("/dev/ro", &[MountFlag::ReadOnly]),
         ];

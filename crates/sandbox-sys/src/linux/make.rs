@@ -38,16 +38,16 @@ struct Making<'s, 'a> {
 impl<'a> Making<'_, 'a> {
     fn part(&mut self, part: &'a Part, index: usize, kind: TargetKind) -> Result<(), Errno> {
         let parent = self.state.open_parent(&part.parent)?;
-        let make = || match kind {
+        let attempt = || match kind {
             TargetKind::Directory => kernel::make_directory(parent, &part.name, 0o755),
             TargetKind::File => kernel::make_file(parent, &part.name),
         };
         if !self.target.on_host {
-            return existing_is_fine(make());
+            return existing_is_fine(attempt());
         }
         let made = match self.state.rights {
-            Rights::Callers => make(),
-            Rights::UserNamespaces => without_override(make)?,
+            Rights::Callers => attempt(),
+            Rights::UserNamespaces => without_override(attempt)?,
         };
         if made.is_err() {
             self.above = 0;

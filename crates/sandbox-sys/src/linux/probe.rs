@@ -197,11 +197,12 @@ fn support(
             };
             why::namespace(kind, errno)
         }
-        Err(Failure::Step { errno, .. }) => why::refused(what, errno),
         Err(Failure::Caller { action, source }) => {
             WhyNot::new(Obstacle::Disabled, format!("cannot {action}: {source}"))
         }
-        Err(Failure::Child { errno, .. } | Failure::Exec { errno }) => why::refused(what, errno),
+        Err(
+            Failure::Step { errno, .. } | Failure::Child { errno, .. } | Failure::Exec { errno },
+        ) => why::refused(what, errno),
         Err(Failure::Killed) => WhyNot::new(Obstacle::Disabled, "the probe was killed"),
     };
     Ok(Support::No(why))

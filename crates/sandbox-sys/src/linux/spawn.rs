@@ -86,9 +86,10 @@ fn run(
             caller: myself.as_raw_fd(),
         },
         init_flags: init_flags | if own_pids { OWN_PID_NAMESPACE } else { 0 },
-        rights: match namespaces.contains(&Namespace::User) {
-            true => Rights::UserNamespaces,
-            false => Rights::Callers,
+        rights: if namespaces.contains(&Namespace::User) {
+            Rights::UserNamespaces
+        } else {
+            Rights::Callers
         },
     };
     let dumpable = Dumpable::keep();

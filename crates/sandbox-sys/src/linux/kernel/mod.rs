@@ -103,8 +103,9 @@ pub(super) fn send(socket: Fd, bytes: &[u8], passed: Option<Fd>) -> Result<(), E
     }
     let mut piece =
         libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    // SAFETY: both are plain integers and pointers, for which zero is valid.
+    // SAFETY: plain integers and pointers, for which zero is valid.
     let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+    // SAFETY: plain integers, for which zero is valid.
     let mut control: Passed = unsafe { core::mem::zeroed() };
     message.msg_iov = from_mut(&mut piece);
     message.msg_iovlen = 1;
