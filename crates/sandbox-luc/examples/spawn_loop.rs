@@ -12,7 +12,7 @@ use sandbox_luc::{
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut words = std::env::args().skip(1).peekable();
-    let mut heap = 0;
+    let mut heap = 0_usize;
     if words.next_if(|word| word == "--heap").is_some() {
         heap = words.next().ok_or("--heap needs bytes")?.parse()?;
     }

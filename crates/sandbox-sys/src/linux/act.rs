@@ -87,7 +87,7 @@ impl Act {
             }
             Self::Bind { source, target, attributes, depth } => {
                 let tree = kernel::clone_tree(libc::AT_FDCWD, source, *depth)?;
-                bind(tree, *attributes, *depth, inside(state.root, target)?)
+                attach(tree, *attributes, *depth, inside(state.root, target))
             }
             Self::Mount { kind, data, flags, target } => {
                 let target = inside_directory(state.root, target)?;
@@ -196,6 +196,11 @@ fn attach(
             attributes => kernel::set_attributes(tree, attributes, depth),
         };
         let done = restricted.and_then(|()| kernel::attach(tree, target));
+        let done = done.map_err(|errno| match errno {
+            // Which can mean many things.
+            libc::EINVAL if are_of_two_kinds(tree, target) => libc::ENOTDIR,
+            errno => errno,
+        });
         kernel::close(target);
         done
     });
@@ -203,13 +208,10 @@ fn attach(
     done
 }
 
-/// The same for what may be a file or a directory, as the target may be.
-fn bind(tree: i32, attributes: u64, depth: Depth, target: i32) -> Result<(), Errno> {
-    let kind = |fd| kernel::stat(fd).map(|id| id.kind == libc::S_IFDIR);
-    let differ = kind(tree)? != kind(target)?;
-    let done = attach(tree, attributes, depth, Ok(target));
-    // The kernel says EINVAL, which can mean many things.
-    if differ { done.map_err(|_| libc::ENOTDIR) } else { done }
+/// Whether one is a directory and the other is not.
+fn are_of_two_kinds(tree: i32, target: i32) -> bool {
+    let is_directory = |fd| kernel::stat(fd).map(|id| id.kind == libc::S_IFDIR);
+    is_directory(tree) != is_directory(target)
 }
 
 /// Mounts what is at a path onto itself, restricted.

@@ -12,12 +12,10 @@ use core::ffi::c_void;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::act::{Rights, State};
+use super::init_file::InitFile;
 use super::kernel::{self, Errno};
 use super::program::{Descriptors, Image, Program};
 use super::protocol::{ARGV_PARAMETERS, OWN_PID_NAMESPACE, Parameters, Record};
-
-/// The init program.
-static INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sandbox-init"));
 
 /// Steps beyond those of any plan.
 pub(super) const STREAMS: u32 = u32::MAX - 1;
@@ -30,6 +28,7 @@ pub(super) struct Order<'a> {
     pub(super) descriptors: Descriptors,
     pub(super) init_flags: i32,
     pub(super) rights: Rights,
+    pub(super) init: Option<InitFile>,
 }
 
 /// The function that clone(2) starts.
@@ -93,7 +92,7 @@ impl Order<'_> {
         let mut buffer = [0; Parameters::MAX_LEN];
         let parameters = parameters.encode(&mut buffer);
         let prepare = || {
-            let init = kernel::sealed_program(c"sandbox-init", INIT)?;
+            let init = InitFile::descriptor(self.init)?;
             kernel::close_on_exec_from(3)?;
             for fd in [socket, caller, children] {
                 if fd >= 0 {

@@ -12,6 +12,12 @@ use super::protocol::Record;
 /// Makes what is missing of a target.
 pub(super) fn target<'a>(target: &'a Target, state: &mut State<'a>) -> Result<(), Errno> {
     let Some((last, above)) = target.parts.split_last() else { return Ok(()) };
+    if target.on_host
+        && let Ok(existing) = inside(state.root, &last.path)
+    {
+        kernel::close(existing);
+        return Ok(());
+    }
     let mut making = Making { target, state, above: 0 };
     match making.part(last, above.len(), target.kind) {
         Err(libc::ENOENT) => {}

@@ -10,6 +10,7 @@ mod act;
 mod child;
 mod clone;
 mod compile;
+mod init_file;
 mod kernel;
 mod make;
 mod probe;

@@ -1,6 +1,6 @@
 //! Finds out what can be done here, by doing it: each ability in a child of its own.
 
-use std::{fs, io};
+use std::io;
 
 use caps::{CapSet, Capability};
 use nix::unistd::{getegid, geteuid};
@@ -9,6 +9,7 @@ use sandbox_core::{
     OverlayMarks, Platform, Standing, Step, Support, WhyNot,
 };
 
+use super::init_file::InitFile;
 use super::spawn::{Failure, attempt};
 use super::why;
 use crate::error::SpawnError;
@@ -84,7 +85,7 @@ impl Prober {
                 let steps = [Step::NoNewPrivileges, Step::BlockTerminalInput];
                 support(attempt(&[], &steps), &[], "installing a seccomp filter")
             }
-            Ability::MemfdExec => Ok(memfd_exec()),
+            Ability::MemfdExec => memfd_exec(),
             _ => return Ok(None),
         };
         support.map(Some)
@@ -208,12 +209,14 @@ fn support(
     Ok(Support::No(why))
 }
 
-/// The one thing that is read, not tried: trying it means executing an init.
-fn memfd_exec() -> Support {
-    let noexec = fs::read_to_string("/proc/sys/vm/memfd_noexec").unwrap_or_default();
-    if noexec.trim() == "2" {
-        let why = WhyNot::new(Obstacle::Disabled, "vm.memfd_noexec is 2");
-        return Support::No(why.remedy("as root: sysctl vm.memfd_noexec=1"));
-    }
-    Support::Yes
+fn memfd_exec() -> Result<Support, SpawnError> {
+    let failed = |source| Failure::Caller { action: "make a memfd to execute", source };
+    let support = support(InitFile::kept().map(drop).map_err(failed), &[], "making a memfd")?;
+    Ok(match support {
+        Support::No(_) if why::memfd_noexec() => {
+            let why = WhyNot::new(Obstacle::Disabled, "vm.memfd_noexec is 2");
+            Support::No(why.remedy("as root: sysctl vm.memfd_noexec=1"))
+        }
+        support => support,
+    })
 }

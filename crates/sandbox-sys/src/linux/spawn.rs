@@ -10,6 +10,7 @@ use sandbox_core::{Namespace, Plan, Session, Step};
 
 use super::act::Rights;
 use super::child::{EXECUTE, Order, START_INIT, STREAMS};
+use super::init_file::InitFile;
 use super::process::{self, Life, Process, Scope};
 use super::program::{Descriptors, Program};
 use super::protocol::{NEW_SESSION, OWN_PID_NAMESPACE, Record};
@@ -91,6 +92,8 @@ fn run(
         } else {
             Rights::Callers
         },
+        // Without it, the child makes its own, and reports what goes wrong.
+        init: program.exec.is_some().then(InitFile::kept).and_then(Result::ok),
     };
     let dumpable = Dumpable::keep();
     // SAFETY: `hear` returns only when the child has executed the init or is gone.

@@ -173,8 +173,12 @@ fn apparmor_hint() -> Option<String> {
     (sysctl(APPARMOR) == Some(1)).then(|| text(&refused("this", libc::EPERM)))
 }
 
+/// Whether no memfd may be executed.
+pub(super) fn memfd_noexec() -> bool {
+    sysctl("/proc/sys/vm/memfd_noexec") == Some(2)
+}
+
 pub(super) fn child_hint(errno: i32) -> Option<String> {
-    let exec = fs::read_to_string("/proc/sys/vm/memfd_noexec").unwrap_or_default();
-    (errno == libc::EACCES && exec.trim() == "2")
+    (errno == libc::EACCES && memfd_noexec())
         .then(|| "vm.memfd_noexec is 2; as root: sysctl vm.memfd_noexec=1".to_owned())
 }
