@@ -21,7 +21,9 @@ pub(crate) fn run(args: &[String]) -> Result {
         names.push(entry?.file_name().display().to_string());
     }
     names.sort();
-    names.iter().for_each(|name| println!("  {name}"));
+    for name in names {
+        println!("  {name}");
+    }
     Ok(())
 }
 

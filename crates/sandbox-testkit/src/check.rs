@@ -50,6 +50,7 @@ macro_rules! ensure {
 pub(crate) use ensure;
 
 /// Both values, where they are not the same.
+#[expect(clippy::needless_pass_by_value, reason = "nearly every caller hands over a temporary")]
 pub(crate) fn same<T, U>(what: &str, got: T, expected: U) -> Check
 where
     T: PartialEq<U> + Debug,

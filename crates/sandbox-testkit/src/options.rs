@@ -17,12 +17,20 @@ Runs the cases whose names contain one of the words; all of them without a word.
 SANDBOX_TEST_MUST_RUN    backends and needs, separated by commas, or `all`: what cannot run fails
 ";
 
+/// What is to be done.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Job {
+    #[default]
+    Run,
+    List,
+    Help,
+}
+
 /// What the user asks of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    pub(crate) exact: bool,
-    pub(crate) list: bool,
-    pub(crate) help: bool,
+    pub(crate) job: Job,
+    exact: bool,
     pub(crate) without_namespaces: bool,
     words: Vec<String>,
     must_run: Vec<String>,
@@ -37,8 +45,8 @@ impl Options {
         for arg in env::args().skip(1) {
             match arg.as_str() {
                 "--exact" => options.exact = true,
-                "--list" => options.list = true,
-                "--help" => options.help = true,
+                "--list" => options.job = Job::List,
+                "--help" => options.job = Job::Help,
                 "--without-namespaces" => options.without_namespaces = true,
                 // What `cargo test -- …` hands to every test of a workspace.
                 "--nocapture" | "--no-capture" | "--show-output" | "--quiet" | "-q" => {}

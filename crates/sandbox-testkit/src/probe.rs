@@ -28,6 +28,10 @@ pub(crate) enum ProbeError {
     Compiler(String),
 }
 
+fn is_unit(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "c")
+}
+
 /// Compiles the probe into a directory. It is static: a tree needs nothing else to run it.
 pub(crate) fn compile(dir: &Path) -> Result<PathBuf, ProbeError> {
     let sources = dir.join("probe-sources");
@@ -36,7 +40,7 @@ pub(crate) fn compile(dir: &Path) -> Result<PathBuf, ProbeError> {
         fs::write(sources.join(name), text)?;
     }
     let probe = dir.join("probe");
-    let units = SOURCES.iter().map(|(name, _)| *name).filter(|name| name.ends_with(".c"));
+    let units = SOURCES.iter().map(|(name, _)| *name).filter(|name| is_unit(name));
     let output = Command::new("cc")
         .current_dir(&sources)
         .args(["-static", "-O1", "-o"])

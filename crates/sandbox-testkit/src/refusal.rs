@@ -54,7 +54,7 @@ fn demand(feature: Feature, world: &World<'_>) -> Result<Option<SandboxConfig>, 
     let base = || world.probe("exit 0").env(Environment::exactly([("PATH", "/bin")]));
     let mount = |filesystem| Ok(base().mount(Mount::new("/data", filesystem)?));
     let config: Result<SandboxConfigBuilder, ConfigError> = match feature {
-        Feature::RootHost => Ok(world.rootless("exit 0")),
+        Feature::RootHost => Ok(World::rootless("exit 0")),
         Feature::RootDirectory
         | Feature::WritableAll
         | Feature::MountsUndefined
@@ -63,7 +63,7 @@ fn demand(feature: Feature, world: &World<'_>) -> Result<Option<SandboxConfig>, 
         | Feature::IpcUndefined
         | Feature::HostnameUndefined
         | Feature::UserSame => Ok(base()),
-        Feature::RootEmpty => Ok(world.rootless("exit 0").empty_root()),
+        Feature::RootEmpty => Ok(World::rootless("exit 0").empty_root()),
         Feature::WritableOnly => Ok(base().writable(["/work"])),
         Feature::WritableNothing => Ok(base().read_only()),
         Feature::MountsIsolated => Ok(base().mounts(Isolation::Isolated)),

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::case::{Case, Verdict};
 use crate::cases;
 use crate::leaks::{self, Snapshot};
-use crate::options::{HELP, Options};
+use crate::options::{HELP, Job, Options};
 use crate::probe;
 use crate::solo::{CASE, verdict_file};
 use crate::world::{DIR, RUN, SECRET, SECRET_PARTS, World};
@@ -27,19 +27,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Runs the cases that the arguments select.
 pub(crate) fn run(backend: &dyn Backend) -> ExitCode {
     let ran = Options::read().map_err(Into::into).and_then(|options| {
-        if options.help {
-            print!("{HELP}");
-            return Ok(ExitCode::SUCCESS);
+        match options.job {
+            Job::Help => print!("{HELP}"),
+            Job::List => {
+                for case in cases::all().filter(|case| options.selects(case)) {
+                    println!("{}", case.name);
+                }
+            }
+            Job::Run => {
+                return match env::var_os(RUN) {
+                    Some(run) => run_in(backend, &options, Path::new(&run)),
+                    None => start(backend, &options),
+                };
+            }
         }
-        if options.list {
-            let cases = cases::all().filter(|case| options.selects(case));
-            cases.for_each(|case| println!("{}", case.name));
-            return Ok(ExitCode::SUCCESS);
-        }
-        match env::var_os(RUN) {
-            Some(run) => run_in(backend, &options, Path::new(&run)),
-            None => start(backend, &options),
-        }
+        Ok(ExitCode::SUCCESS)
     });
     ran.unwrap_or_else(|error: Box<dyn std::error::Error>| {
         eprintln!("conformance of {}: {error}", backend.name());

@@ -136,11 +136,11 @@ impl<'a> World<'a> {
 
     /// The probe in the tree; its words are separated by blanks.
     pub(crate) fn probe(&self, words: &str) -> SandboxConfigBuilder {
-        self.rootless(words).root(self.tree())
+        Self::rootless(words).root(self.tree())
     }
 
     /// The same, with the root still to be named.
-    pub(crate) fn rootless(&self, words: &str) -> SandboxConfigBuilder {
+    pub(crate) fn rootless(words: &str) -> SandboxConfigBuilder {
         SandboxConfig::builder(std::iter::once("/bin/probe").chain(words.split_whitespace()))
     }
 

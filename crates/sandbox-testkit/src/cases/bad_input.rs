@@ -132,12 +132,12 @@ fn stdout_to_stdout(_: &World<'_>) -> Check {
 
 fn root_missing(w: &World<'_>) -> Check {
     let missing = w.shared().join("absent");
-    w.refuses_naming(w.rootless("exit 0").root(missing), &["shared/absent", "No such file"])
+    w.refuses_naming(World::rootless("exit 0").root(missing), &["shared/absent", "No such file"])
 }
 
 fn root_is_a_file(w: &World<'_>) -> Check {
     let file = w.shared().join("marker");
-    w.refuses_naming(w.rootless("exit 0").root(file), &["shared/marker", "Not a directory"])
+    w.refuses_naming(World::rootless("exit 0").root(file), &["shared/marker", "Not a directory"])
 }
 
 /// A directory that only root may enter. One of the caller's own would not do: in a user namespace of
@@ -151,7 +151,7 @@ fn closed() -> Check<PathBuf> {
 }
 
 fn root_not_permitted(w: &World<'_>) -> Check {
-    let config = w.rootless("exit 0").root(closed()?);
+    let config = World::rootless("exit 0").root(closed()?);
     w.refuses_naming(config, &["/root/dir", "Permission denied"])
 }
 

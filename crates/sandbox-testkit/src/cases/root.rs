@@ -47,7 +47,7 @@ fn host(w: &World<'_>) -> Check {
 }
 
 fn empty(w: &World<'_>) -> Check {
-    let config = w.rootless("ls / , ls /bin , write /new").empty_root();
+    let config = World::rootless("ls / , ls /bin , write /new").empty_root();
     let config = config.mount(Mount::bind(w.probe_path(), "/bin/probe")?);
     same("inside", w.says(config)?, "bin\nprobe\nok")
 }
@@ -62,13 +62,13 @@ fn relative(w: &World<'_>) -> Check {
     let depth = std::env::current_dir()?.components().count();
     let up = "../".repeat(depth - 1);
     let tree = format!("{up}{}", w.tree().display().to_string().trim_start_matches('/'));
-    same("inside", w.says(w.rootless("read /etc/marker").root(tree))?, "inside")
+    same("inside", w.says(World::rootless("read /etc/marker").root(tree))?, "inside")
 }
 
 fn link(w: &World<'_>) -> Check {
     let link = w.shared().join("link");
     std::os::unix::fs::symlink(w.tree(), &link)?;
-    same("inside", w.says(w.rootless("read /etc/marker").root(link))?, "inside")
+    same("inside", w.says(World::rootless("read /etc/marker").root(link))?, "inside")
 }
 
 const UP: &str = "/../../../../../../..";
