@@ -7,12 +7,19 @@ use std::time::Instant;
 use crate::{Result, command, workspace};
 
 /// Each is the arguments of a cargo command. Quick ones first: who waits learns soonest.
-///
-/// Not yet, each for want of finished work: `xtask tidy`, `xtask deny`, clippy and doc with
-/// `-D warnings`, `package`, `xtask test` with the whole matrix, the demos, `xtask check-targets
-/// --required`, `xtask bench --rounds 3`.
-const STEPS: [&str; 2] =
-    ["fmt --all --check", "test --locked -p sandbox-core -p sandbox-sys --lib --tests"];
+const STEPS: [&str; 11] = [
+    "fmt --all --check",
+    "xtask tidy",
+    "xtask deny",
+    "clippy --workspace --all-targets --locked -- -D warnings",
+    "doc --workspace --no-deps --locked",
+    "package --workspace --exclude xtask --exclude sandboxlib-tests --allow-dirty --no-verify",
+    "xtask test",
+    "test -p sandboxlib-tests --test demo -- --ignored --nocapture hello_is_built_in_a_sandbox",
+    "xtask demo debian",
+    "xtask demo debian --package zlib",
+    "xtask bench --rounds 3",
+];
 
 pub(crate) fn run(args: &[String]) -> Result {
     if !args.is_empty() {

@@ -106,7 +106,7 @@ pub(crate) struct IsolationFlags {
     /// Host name inside
     #[arg(long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
-    /// Path that can be written; everything else becomes read-only (repeatable)
+    /// Path that stays writable; all else becomes read-only (repeatable)
     #[arg(long, value_name = "PATH")]
     pub(crate) writable: Vec<OsString>,
     /// Make everything read-only
