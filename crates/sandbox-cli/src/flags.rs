@@ -118,7 +118,7 @@ pub(crate) struct IsolationFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How")]
 pub(crate) struct ChoiceFlags {
-    /// Backend to take [default: $SANDBOXLIB_BACKEND, or any]
+    /// Backend to take [default: $SANDBOXLIB_BACKEND or any]
     #[arg(long, short = 'e', visible_alias = "executor", value_name = "NAME")]
     pub(crate) backend: Option<String>,
     /// Where something is not possible here, warn and go on with less isolation
