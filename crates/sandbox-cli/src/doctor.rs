@@ -19,7 +19,7 @@ pub(crate) fn here() -> String {
         env::consts::ARCH,
     );
     if let Some(value) = env::var_os(BACKEND_VARIABLE) {
-        let _ = writeln!(text, "{BACKEND_VARIABLE} is {value:?}");
+        let _ = writeln!(text, "{BACKEND_VARIABLE} is {}", value.display());
     }
     text
 }

@@ -12,8 +12,7 @@ const LEVEL: &str = "LEVEL";
 
 const EXAMPLES: &str = "\
 Examples:
-  Build what is here, offline, with the host's own compiler; nothing else can be
-  written:
+  Build what is here, offline, with the host's compiler; write nowhere else:
     run-sandbox --build --bind .:/mnt --writable /mnt --cwd /mnt / -- make
 
   The same in a directory tree; of it, only /build can be written:

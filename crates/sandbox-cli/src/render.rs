@@ -48,7 +48,7 @@ fn unmet(rejected: &[Unsupported]) -> String {
         [only] => line("error", only),
         several => {
             let mut text = line("error", "the request cannot be met here");
-            several.iter().for_each(|one| text += &format!("  {one}\n"));
+            text.extend(several.iter().map(|one| format!("  {one}\n")));
             text
         }
     };

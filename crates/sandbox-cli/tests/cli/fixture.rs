@@ -50,12 +50,6 @@ pub(crate) fn for_everyone(test: impl Fn(&Fixture)) {
     }
 }
 
-/// Copies a program by a process of its own. A test that forks meanwhile would inherit the open
-/// file, and what is open for writing cannot be executed.
-fn copy(from: &str, to: &Path) {
-    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
-}
-
 /// The same, as root only.
 pub(crate) fn for_root(test: impl Fn(&Fixture)) {
     for_everyone(|fixture| {
@@ -172,6 +166,12 @@ impl Fixture {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(self.directory.path().to_str().unwrap()), "{mounts}");
     }
+}
+
+/// Copies a program by a process of its own. A test that forks meanwhile would inherit the open
+/// file, and what is open for writing cannot be executed.
+fn copy(from: &str, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }
 
 impl Ran {
