@@ -106,7 +106,7 @@ pub(crate) struct IsolationFlags {
     /// Host name inside
     #[arg(long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
-    /// Path that stays writable; all else becomes read-only (repeatable)
+    /// Path that stays writable; the rest is read-only (repeatable)
     #[arg(long, value_name = "PATH")]
     pub(crate) writable: Vec<OsString>,
     /// Make everything read-only
@@ -118,7 +118,7 @@ pub(crate) struct IsolationFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How")]
 pub(crate) struct ChoiceFlags {
-    /// Take this backend [default: $SANDBOXLIB_BACKEND, else the first that meets the request]
+    /// Backend to take [default: $SANDBOXLIB_BACKEND or any]
     #[arg(long, short = 'e', visible_alias = "executor", value_name = "NAME")]
     pub(crate) backend: Option<String>,
     /// Where something is not possible here, warn and go on with less isolation
@@ -139,7 +139,7 @@ pub(crate) struct ReportFlags {
     /// Print what would be done, step by step, and run nothing
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Print what each backend can do here, why it cannot do the rest, and what would help
+    /// Print what each backend can do here, why not more, and what would help
     #[arg(long, conflicts_with = "explain")]
     pub(crate) doctor: bool,
     /// Print the backends' names and whether they work here
