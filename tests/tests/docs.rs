@@ -1,0 +1,109 @@
+//! The documentation, held against the code: options, the configuration file, cases, and paths.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(workspace().join(path)).unwrap()
+}
+
+/// What stands between backticks in a page, outside of blocks of code.
+fn quoted(page: &str) -> BTreeSet<String> {
+    let prose: Vec<_> = page.split("```").step_by(2).collect();
+    prose.join("").split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The names of all conformance cases, which are of the form `subject/promise`.
+fn cases() -> BTreeSet<String> {
+    let folder = workspace().join("crates/sandbox-testkit/src/cases");
+    let mut names = BTreeSet::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for after in text.split("Case::new(").skip(1) {
+            names.extend(after.split('"').nth(1).map(str::to_owned));
+        }
+    }
+    assert!(names.len() > 100, "{} cases", names.len());
+    names
+}
+
+#[test]
+fn every_option_is_described_and_no_other() {
+    let page = read("docs/cli.md");
+    let mut options: BTreeSet<String> = sandbox_cli::command()
+        .get_arguments()
+        .filter_map(|argument| argument.get_long().map(|name| format!("--{name}")))
+        .collect();
+    for option in &options {
+        assert!(page.contains(option.as_str()), "docs/cli.md does not have {option}");
+    }
+    options.extend(["--help", "--version", "--executor"].map(str::to_owned));
+    for text in quoted(&page) {
+        for word in text.split_whitespace().filter(|word| word.starts_with("--") && *word != "--") {
+            assert!(options.contains(word), "docs/cli.md has {word}, which is no option");
+        }
+    }
+}
+
+#[test]
+fn the_configuration_file_is_understood() {
+    let page = read("docs/cli.md");
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join("example.toml");
+    // Its directories are not on every machine.
+    let example =
+        example.replace("/srv/tree", "/").replace("/srv/src", "/").replace("/srv/cache", "/");
+    fs::write(&file, example).unwrap();
+    let words = ["run-sandbox", "--explain", "--config"].map(OsString::from);
+    let explained = sandbox_cli::run(words.into_iter().chain([file.into_os_string()]));
+    assert_eq!(explained, ExitCode::SUCCESS);
+}
+
+#[test]
+fn the_cases_that_hold_promises_exist() {
+    let cases = cases();
+    let subjects: BTreeSet<_> = cases.iter().filter_map(|name| name.split('/').next()).collect();
+    for page in ["docs/security.md", "docs/backends.md", "docs/architecture.md"] {
+        for text in quoted(&read(page)) {
+            let Some((subject, promise)) = text.split_once('/') else { continue };
+            if subjects.contains(subject) && promise != "*" && !text.ends_with(".rs") {
+                assert!(cases.contains(&text), "{page} names {text}, which is no case");
+            }
+        }
+    }
+}
+
+#[test]
+fn links_and_files_exist() {
+    let pages = fs::read_dir(workspace().join("docs")).unwrap();
+    let pages = pages.map(|page| format!("docs/{}", page.unwrap().file_name().display()));
+    for page in pages.chain(["README.md", "CONTRIBUTING.md"].map(str::to_owned)) {
+        let text = read(&page);
+        let folder = workspace().join(&page).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap();
+            let here = target.is_empty() || target.starts_with("http");
+            assert!(here || folder.join(target).exists(), "{page} links to {link}");
+        }
+        for file in
+            quoted(&text).iter().filter(|text| text.ends_with(".rs") && !text.contains(['{', '*']))
+        {
+            let places = ["", "crates/"].map(|prefix| workspace().join(prefix).join(file));
+            let full =
+                file.contains('/') && file.starts_with("sandbox-") || file.starts_with("xtask/");
+            let upper = file.chars().any(char::is_uppercase);
+            assert!(
+                !full || upper || places.iter().any(|path| path.exists()),
+                "{page} names {file}"
+            );
+        }
+    }
+}
