@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::{Result, command, workspace};
 
 /// Each is the arguments of a cargo command. Quick ones first: who waits learns soonest.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "fmt --all --check",
     "xtask tidy",
     "xtask deny",
@@ -18,6 +18,7 @@ const STEPS: [&str; 11] = [
     "test -p sandboxlib-tests --test demo -- --ignored --nocapture hello_is_built_in_a_sandbox",
     "xtask demo debian",
     "xtask demo debian --package zlib",
+    "xtask dist",
     "xtask bench --rounds 3",
 ];
 
