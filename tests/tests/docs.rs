@@ -1,4 +1,9 @@
 //! The documentation, held against the code: options, the configuration file, cases, and paths.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "the names are the workspace's own"
+)]
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
