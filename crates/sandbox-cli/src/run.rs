@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sandbox_core::HostFacts;
-use sandbox_sys::{Launcher, RunError};
+use sandbox_sys::{HeldSignals, Launcher, RunError};
 
 use crate::backends::BACKENDS;
 use crate::config_file::ConfigFile;
@@ -100,6 +100,7 @@ fn explain(request: &Request) -> Result<(), CliError> {
 }
 
 fn start(request: &Request, verbosity: &Verbosity) -> Result<u8, CliError> {
+    let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let child = launcher(request).start(&request.config)?;
     say(&render::warnings(child.ignored_variable(), child.downgrades(), child.notes()));
     if let Verbosity::Verbose = verbosity {
@@ -108,7 +109,7 @@ fn start(request: &Request, verbosity: &Verbosity) -> Result<u8, CliError> {
         }
         say(&render::line("info", format_args!("using the {} backend", child.backend())));
     }
-    let outcome = child.wait_forwarding_signals()?;
+    let outcome = child.wait_passing_on(&held)?;
     if let Verbosity::Verbose = verbosity {
         say(&render::outcome(&outcome));
     }
