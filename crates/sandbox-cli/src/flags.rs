@@ -43,7 +43,7 @@ Exit status: the command's own; 128+N if signal N killed it; 125 if the sandbox
 could not be made, or run-sandbox was used wrongly; 126 if the command cannot be
 executed; 127 if it was not found.";
 
-/// Run a command partly isolated from the host; what is not asked for is not isolated.
+/// Run a command partly isolated; what is not asked for is not isolated.
 #[derive(Debug, Parser)]
 #[command(
     name = "run-sandbox",
@@ -77,19 +77,19 @@ pub(crate) struct Flags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The command's surroundings")]
 pub(crate) struct PlaceFlags {
-    /// Directory to start in [default: /, or the caller's if ROOT is /]
+    /// Where to start [default: /, or here if ROOT is /]
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<OsString>,
     /// Set a variable, or pass one on that is not inherited
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<OsString>,
-    /// Start from an empty environment: only what --env says
+    /// Inherit nothing: only what --env says
     #[arg(long)]
     pub(crate) clear_env: bool,
     /// User that the command runs as
     #[arg(long, value_name = "ID", value_parser = id)]
     pub(crate) uid: Option<u32>,
-    /// Group that the command runs as [default: the number of --uid]
+    /// Its group [default: the number of --uid]
     #[arg(long, value_name = "ID", value_parser = id, requires = "uid")]
     pub(crate) gid: Option<u32>,
 }
@@ -98,7 +98,7 @@ pub(crate) struct PlaceFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Isolation (LEVEL is isolated, or undefined: left as it is)")]
 pub(crate) struct IsolationFlags {
-    /// All of it: read-only, own /tmp, /proc, /dev and environment
+    /// All of it, read-only, with own /tmp, /proc and /dev
     #[arg(long)]
     pub(crate) build: bool,
     /// A network with nothing but loopback
@@ -116,7 +116,7 @@ pub(crate) struct IsolationFlags {
     /// Host name inside
     #[arg(long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
-    /// Path that can be written, the rest cannot (repeatable)
+    /// Only this path can be written (repeatable)
     #[arg(long, value_name = "PATH")]
     pub(crate) writable: Vec<OsString>,
     /// Nothing can be written
@@ -128,10 +128,10 @@ pub(crate) struct IsolationFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How")]
 pub(crate) struct ChoiceFlags {
-    /// Backend [default: $SANDBOXLIB_BACKEND]
-    #[arg(long, short = 'e', visible_alias = "executor", value_name = "NAME")]
+    /// Take this backend [default: $SANDBOXLIB_BACKEND]
+    #[arg(long, short = 'e', alias = "executor", value_name = "NAME")]
     pub(crate) backend: Option<String>,
-    /// What is not possible here is a warning, and not isolated
+    /// Warn of what is not possible here, and go on
     #[arg(long)]
     pub(crate) best_effort: bool,
     /// With --best-effort: not for this setting (repeatable)
@@ -149,10 +149,10 @@ pub(crate) struct ReportFlags {
     /// Print what would be done, step by step; run nothing
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Print what each backend can do here, and how to get the rest
+    /// Print what is possible here, and how to get the rest
     #[arg(long, conflicts_with = "explain")]
     pub(crate) doctor: bool,
-    /// Print the backends, the preferred first; do they work here?
+    /// Print the backends, and whether they work here
     #[arg(long, conflicts_with_all = ["explain", "doctor"])]
     pub(crate) list_backends: bool,
     #[command(flatten)]
@@ -162,7 +162,7 @@ pub(crate) struct ReportFlags {
 /// How much is told of a run.
 #[derive(Debug, Args)]
 pub(crate) struct VerbosityFlags {
-    /// Say which backend is used and why, and what the command used
+    /// Tell which backend is used, and time and memory
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }

@@ -38,7 +38,7 @@ impl Form {
             Self::Proc => ("proc", "DST", "The sandbox's processes (/proc)"),
             Self::Dev => ("dev", "DST", "Minimal devices (/dev)"),
             Self::Mount => {
-                ("mount", "SRC:DST:TYPE[:OPTIONS]", "Any, as in fstab(5); `\\:` is a plain colon")
+                ("mount", "SRC:DST:TYPE[:OPTIONS]", "Any, by fstab(5); `\\:` is a plain colon")
             }
         }
     }

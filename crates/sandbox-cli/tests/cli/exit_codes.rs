@@ -61,7 +61,7 @@ fn help_and_version_succeed() {
         assert!(help.out.contains("Examples:") && help.out.contains("--best-effort"), "{help:?}");
         assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
         for line in help.out.lines() {
-            assert!(line.chars().count() <= 100, "wider than a terminal: {line}");
+            assert!(line.chars().count() <= 80, "wider than a terminal: {line}");
         }
     });
 }
