@@ -1,10 +1,10 @@
-//! `cargo xtask dist [DIRECTORY]`: what a package of `run-sandbox` contains: the release binary, the
-//! manual page and the completions of bash, zsh and fish.
+//! `cargo xtask dist [DIRECTORY]`: what a package of `run-sandbox` contains: the manual page, the
+//! completions of bash, zsh and fish, and the release binary, linked statically where possible.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::{Result, command, workspace};
+use crate::{Result, command, product, workspace};
 
 pub(crate) fn run(args: &[String]) -> Result {
     let directory = match args {
@@ -14,7 +14,9 @@ pub(crate) fn run(args: &[String]) -> Result {
     };
     fs::create_dir_all(&directory)?;
     pages(&directory)?;
-    fs::copy(binary()?, directory.join("run-sandbox"))?;
+    let product = product::run_sandbox()?;
+    fs::copy(&product.path, directory.join("run-sandbox"))?;
+    println!("run-sandbox is {}", product.linking);
     println!("{} has:", directory.display());
     let mut names = Vec::new();
     for entry in fs::read_dir(&directory)? {
@@ -31,10 +33,4 @@ pub(crate) fn run(args: &[String]) -> Result {
 fn pages(directory: &Path) -> Result {
     let example = ["run", "--quiet", "--package", "sandbox-cli", "--example", "pages", "--"];
     command::run(workspace::cargo().args(example).arg(directory))
-}
-
-fn binary() -> Result<PathBuf> {
-    let build = ["build", "--release", "--package", "sandbox-cli", "--bin", "run-sandbox"];
-    command::run(workspace::cargo().args(build))?;
-    Ok(workspace::target_dir()?.join("release/run-sandbox"))
 }

@@ -8,6 +8,7 @@ mod demo;
 mod deny;
 mod dist;
 mod matrix;
+mod product;
 mod stage;
 mod test;
 mod tidy;

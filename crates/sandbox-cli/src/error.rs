@@ -26,6 +26,8 @@ pub(crate) enum CliError {
     Run(#[from] RunError),
     #[error(transparent)]
     Wait(#[from] WaitError),
+    #[error("cannot hold signals for the command: {0}")]
+    Signals(io::Error),
     #[error("cannot write to standard output: {0}")]
     Write(#[from] io::Error),
 }

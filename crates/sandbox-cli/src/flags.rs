@@ -8,21 +8,30 @@ use sandbox_core::{Feature, Isolation, Setting};
 
 use crate::mount_flags::MountFlags;
 
-const LEVELS: &str = "isolated|undefined";
+const LEVEL: &str = "LEVEL";
 
 const EXAMPLES: &str = "\
 Examples:
-  Build in a tree, offline; only /build in it can be written:
-    run-sandbox --build --writable /build --cwd /build TREE -- make check
-
-  The same with the host's own compiler, the sources from here:
+  Build what is here, offline, with the host's compiler; write nowhere else:
     run-sandbox --build --bind .:/mnt --writable /mnt --cwd /mnt / -- make
+
+  The same in a directory tree; of it, only /build can be written:
+    run-sandbox --build --writable /build --cwd /build TREE -- make check
 
   One setting at a time; what is not asked for stays as it is:
     run-sandbox --network isolated / -- ping -c1 example.org
 
-  Mounts are made in the order in which they are given, the later over the earlier:
+  Mounts are made in the order given, the later over the earlier:
     run-sandbox --tmpfs /home --ro-bind ~/src:/home/src TREE -- ls /home
+
+  As root, so it seems; a variable set, another passed on, the others gone:
+    run-sandbox --uid 0 --clear-env --env A=1 --env HOME / -- env
+
+  Isolation where the host allows it, and a network of its own in any case:
+    run-sandbox --build --best-effort --require network TREE -- make
+
+  The settings of a file, and one that overrides it:
+    run-sandbox --config box.toml --network undefined
 
   What would be done, step by step; nothing is run:
     run-sandbox --build --explain TREE -- make
@@ -30,10 +39,11 @@ Examples:
   What is possible here, and how to get the rest:
     run-sandbox --doctor
 
-Exit status: the command's own; 128+N if signal N killed it; 125 if the sandbox could not be made
-(or run-sandbox was used wrongly); 126 if the command cannot be executed; 127 if it was not found.";
+Exit status: the command's own; 128+N if signal N killed it; 125 if the sandbox
+could not be made, or run-sandbox was used wrongly; 126 if the command cannot be
+executed; 127 if it was not found.";
 
-/// Run a command partly isolated from the host. What is not asked for is not isolated.
+/// Run a command partly isolated from the host; what is not asked for is not isolated.
 #[derive(Debug, Parser)]
 #[command(
     name = "run-sandbox",
@@ -67,7 +77,7 @@ pub(crate) struct Flags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The command's surroundings")]
 pub(crate) struct PlaceFlags {
-    /// Working directory inside [default: /; the caller's if ROOT is /]
+    /// Directory to start in [default: /, or the caller's if ROOT is /]
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<OsString>,
     /// Set a variable, or pass one on that is not inherited
@@ -77,39 +87,39 @@ pub(crate) struct PlaceFlags {
     #[arg(long)]
     pub(crate) clear_env: bool,
     /// User that the command runs as
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id)]
     pub(crate) uid: Option<u32>,
-    /// Group that the command runs as [default: the number given to --uid]
-    #[arg(long, value_name = "ID", requires = "uid")]
+    /// Group that the command runs as [default: the number of --uid]
+    #[arg(long, value_name = "ID", value_parser = id, requires = "uid")]
     pub(crate) gid: Option<u32>,
 }
 
 /// What is the sandbox's own.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Isolation")]
+#[command(next_help_heading = "Isolation (LEVEL is isolated, or undefined: left as it is)")]
 pub(crate) struct IsolationFlags {
-    /// All of it, with a /tmp, /proc and /dev of its own
+    /// All of it: read-only, own /tmp, /proc, /dev and environment
     #[arg(long)]
     pub(crate) build: bool,
     /// A network with nothing but loopback
-    #[arg(long, value_name = LEVELS, hide_possible_values = true)]
+    #[arg(long, value_name = LEVEL, hide_possible_values = true)]
     pub(crate) network: Option<Level>,
     /// Sees and reaches only its own processes
-    #[arg(long, value_name = LEVELS, hide_possible_values = true)]
+    #[arg(long, value_name = LEVEL, hide_possible_values = true)]
     pub(crate) processes: Option<Level>,
     /// IPC objects of its own
-    #[arg(long, value_name = LEVELS, hide_possible_values = true)]
+    #[arg(long, value_name = LEVEL, hide_possible_values = true)]
     pub(crate) ipc: Option<Level>,
     /// Mounts made inside stay inside
-    #[arg(long, value_name = LEVELS, hide_possible_values = true)]
+    #[arg(long, value_name = LEVEL, hide_possible_values = true)]
     pub(crate) mounts: Option<Level>,
     /// Host name inside
     #[arg(long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
-    /// Path that stays writable; the rest is read-only (repeatable)
+    /// Path that can be written, the rest cannot (repeatable)
     #[arg(long, value_name = "PATH")]
     pub(crate) writable: Vec<OsString>,
-    /// Make everything read-only
+    /// Nothing can be written
     #[arg(long, conflicts_with = "writable")]
     pub(crate) read_only: bool,
 }
@@ -118,16 +128,16 @@ pub(crate) struct IsolationFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How")]
 pub(crate) struct ChoiceFlags {
-    /// Backend to take [default: $SANDBOXLIB_BACKEND or any]
+    /// Backend [default: $SANDBOXLIB_BACKEND]
     #[arg(long, short = 'e', visible_alias = "executor", value_name = "NAME")]
     pub(crate) backend: Option<String>,
-    /// Where something is not possible here, warn and go on with less isolation
+    /// What is not possible here is a warning, and not isolated
     #[arg(long)]
     pub(crate) best_effort: bool,
-    /// With --best-effort: this setting is required all the same (repeatable)
+    /// With --best-effort: not for this setting (repeatable)
     #[arg(long, value_name = "SETTING", value_parser = setting)]
     pub(crate) require: Vec<Setting>,
-    /// Read settings from a TOML file; flags override or add to them
+    /// TOML file of settings, which flags override or add to
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -136,13 +146,13 @@ pub(crate) struct ChoiceFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
 pub(crate) struct ReportFlags {
-    /// Print what would be done, step by step, and run nothing
+    /// Print what would be done, step by step; run nothing
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Print what each backend can do here, why not more, and what would help
+    /// Print what each backend can do here, and how to get the rest
     #[arg(long, conflicts_with = "explain")]
     pub(crate) doctor: bool,
-    /// Print the backends' names and whether they work here
+    /// Print the backends, the preferred first; do they work here?
     #[arg(long, conflicts_with_all = ["explain", "doctor"])]
     pub(crate) list_backends: bool,
     #[command(flatten)]
@@ -152,7 +162,7 @@ pub(crate) struct ReportFlags {
 /// How much is told of a run.
 #[derive(Debug, Args)]
 pub(crate) struct VerbosityFlags {
-    /// Say which backend is used, which were passed over, and what the command used
+    /// Say which backend is used and why, and what the command used
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }
@@ -171,6 +181,12 @@ impl From<Level> for Isolation {
             Level::Undefined => Self::Undefined,
         }
     }
+}
+
+/// A user's or group's number. The largest of 32 bits means "none" to the kernel.
+fn id(text: &str) -> Result<u32, String> {
+    let id = text.parse().ok().filter(|id| *id != u32::MAX);
+    id.ok_or_else(|| format!("give a number from 0 to {}", u32::MAX - 1))
 }
 
 /// A setting by its name.
@@ -223,7 +239,8 @@ mod tests {
             &["--gid", "1", "/"],
             &["--network", "off", "/"],
             &["--uid", "-1", "/"],
-            &["--uid", "4294967296", "/"],
+            &["--uid", "4294967295", "/"],
+            &["--uid", "root", "/"],
             &["--require", "netwrok", "/"],
             &["--no-such-flag"],
         ] {

@@ -32,16 +32,14 @@ impl Form {
     /// The option, its value, and its help.
     const fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Bind => ("bind", "SRC:DST", "Show a file or directory of the host inside"),
+            Self::Bind => ("bind", "SRC:DST", "A file or directory of the host"),
             Self::RoBind => ("ro-bind", "SRC:DST", "The same, read-only"),
-            Self::Tmpfs => ("tmpfs", "DST[:OPTIONS]", "Empty directory in memory (size=, mode=)"),
-            Self::Proc => ("proc", "DST", "The processes that the sandbox sees (/proc)"),
-            Self::Dev => ("dev", "DST", "Minimal device directory (/dev)"),
-            Self::Mount => (
-                "mount",
-                "SOURCE:TARGET:TYPE[:OPTIONS]",
-                "Any mount, by the fields of fstab(5); `\\:` is a colon in a field",
-            ),
+            Self::Tmpfs => ("tmpfs", "DST[:OPTIONS]", "Empty, in memory (size=, mode=)"),
+            Self::Proc => ("proc", "DST", "The sandbox's processes (/proc)"),
+            Self::Dev => ("dev", "DST", "Minimal devices (/dev)"),
+            Self::Mount => {
+                ("mount", "SRC:DST:TYPE[:OPTIONS]", "Any, as in fstab(5); `\\:` is a plain colon")
+            }
         }
     }
 
@@ -264,7 +262,7 @@ mod tests {
             ("--tmpfs", "/t:size=lots", "mount size \"lots\" is not valid: give bytes"),
             ("--proc", "/proc:ro", "give DST, with"),
             ("--dev", "dev", "mount target \"dev\" is relative"),
-            ("--mount", "/a:/b", "give SOURCE:TARGET:TYPE[:OPTIONS], with"),
+            ("--mount", "/a:/b", "give SRC:DST:TYPE[:OPTIONS], with"),
             ("--mount", "/a:/b:ext4", "mount type \"ext4\" is not valid: types are proc,"),
         ] {
             let error = mounts(&[flag, value]).unwrap_err();

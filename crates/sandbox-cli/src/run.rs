@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sandbox_core::HostFacts;
-use sandbox_sys::{Launcher, RunError};
+use sandbox_sys::{HeldSignals, Launcher, RunError};
 
 use crate::backends::BACKENDS;
 use crate::config_file::ConfigFile;
@@ -52,7 +52,7 @@ fn fail(error: &CliError) -> ExitCode {
 
 fn act(flags: Flags) -> Result<u8, CliError> {
     match action(&flags.report) {
-        Action::Doctor => print(&doctor::report(&BACKENDS, host()?))?,
+        Action::Doctor => print(&doctor::report(&BACKENDS, host()?, &doctor::here()))?,
         Action::ListBackends => print(&doctor::list(&BACKENDS, host()?))?,
         Action::Explain => explain(&request(flags)?)?,
         Action::Run(verbosity) => return start(&request(flags)?, &verbosity),
@@ -94,21 +94,34 @@ fn launcher(request: &Request) -> Launcher<'static> {
 fn explain(request: &Request) -> Result<(), CliError> {
     let (selection, plan) = launcher(request).plan(&request.config)?;
     say(&render::ignored(selection.ignored_variable.as_deref()));
-    let passed_over = selection.rejected.iter().map(|by| format!("passed over: {by}\n"));
+    let passed_over = selection.rejected.iter().flat_map(render::obstacles);
+    let passed_over = passed_over.map(|obstacle| format!("passed over: {obstacle}\n"));
     print(&format!("{}{plan}", passed_over.collect::<String>()))
 }
 
 fn start(request: &Request, verbosity: &Verbosity) -> Result<u8, CliError> {
+    let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let child = launcher(request).start(&request.config)?;
     say(&render::warnings(child.ignored_variable(), child.downgrades(), child.notes()));
     if let Verbosity::Verbose = verbosity {
-        say(&render::line("info", format_args!("the {} backend", child.backend())));
+        if child.backend() != BACKENDS[0].name() {
+            say(&passed_over(request));
+        }
+        say(&render::line("info", format_args!("using the {} backend", child.backend())));
     }
-    let outcome = child.wait_forwarding_signals()?;
+    let outcome = child.wait_passing_on(&held)?;
     if let Verbosity::Verbose = verbosity {
         say(&render::outcome(&outcome));
     }
     Ok(exit::of_outcome(&outcome))
+}
+
+/// Why it is not an earlier backend. The child does not know; the host is known by now, as nothing
+/// but a failure or a wish leads to a later one.
+fn passed_over(request: &Request) -> String {
+    let Ok((selection, _)) = launcher(request).plan(&request.config) else { return String::new() };
+    let obstacles = selection.rejected.iter().flat_map(render::obstacles);
+    obstacles.map(|one| render::line("info", format_args!("passed over {one}"))).collect()
 }
 
 /// To standard output. A reader that has seen enough (`| head`) is no failure.

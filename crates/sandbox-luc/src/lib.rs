@@ -25,7 +25,7 @@ mod protect;
 pub use backend::LinuxUserChroot;
 pub use sandbox_core::*;
 pub use sandbox_sys::{
-    Launcher, RunError, SandboxChild, SpawnError, WaitError, assume, probe, spawn,
+    HeldSignals, Launcher, RunError, SandboxChild, SpawnError, WaitError, assume, probe, spawn,
 };
 
 /// Runs a command to its end with this backend, under [`Policy::Require`].

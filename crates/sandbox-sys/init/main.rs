@@ -65,6 +65,9 @@ fn prepare(
     Some((parameters, command))
 }
 
+/// What asks a process to end: SIGHUP, SIGINT, SIGQUIT, SIGTERM.
+const FOR_THE_COMMAND: [i32; 4] = [1, 2, 3, 15];
+
 fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
     let Parameters { socket, caller_pidfd, children, flags, exec_step, .. } = parameters;
     let own_pid_namespace = flags & OWN_PID_NAMESPACE != 0;
@@ -84,9 +87,16 @@ fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
     sys::set_default_action(sys::SIGCHLD);
     sys::set_default_action(sys::SIGPIPE);
 
+    // What a terminal or the caller's shell has sent to the process group by now, init alone has.
+    let early = sys::pending_signals();
     let started = sys::signalfd(sys::SIGCHLD).and_then(|fd| Ok((fd, command.start()?)));
     match started {
         Ok((sigchld, pid)) => {
+            for signal in FOR_THE_COMMAND {
+                if early & (1 << (signal - 1)) != 0 {
+                    _ = sys::kill(pid, signal);
+                }
+            }
             let fds = [socket, caller_pidfd, children, sigchld];
             let supervisor = Supervisor::new(pid, own_pid_namespace, command.new_session, fds);
             supervisor.send(Record::Started { pid });

@@ -31,6 +31,7 @@ numbers! {
     READ = 0, 63;
     RECVFROM = 45, 207;
     RT_SIGACTION = 13, 134;
+    RT_SIGPENDING = 127, 136;
     RT_SIGPROCMASK = 14, 135;
     SENDTO = 44, 206;
     SETSID = 112, 157;

@@ -84,6 +84,15 @@ pub(crate) fn set_signal_mask(mask: SignalSet) {
     unsafe { syscall4(numbers::RT_SIGPROCMASK, SIG_SETMASK, mask, 0, size_of::<SignalSet>()) };
 }
 
+/// sigpending(2)
+pub(crate) fn pending_signals() -> SignalSet {
+    let mut set: SignalSet = 0;
+    let to = (&raw mut set).expose_provenance();
+    // SAFETY: the set lives through the call.
+    unsafe { syscall2(numbers::RT_SIGPENDING, to, size_of::<SignalSet>()) };
+    set
+}
+
 pub(crate) fn set_default_action(signal: i32) {
     // The kernel's struct sigaction: SIG_DFL, no flags, no restorer, an empty mask.
     let action = [0_u64; 4];

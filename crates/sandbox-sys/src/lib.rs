@@ -27,6 +27,7 @@ use linux as engine;
 pub use error::{RunError, SpawnError, WaitError};
 pub use launcher::Launcher;
 pub use sandbox::{SandboxChild, spawn};
+pub use signals::HeldSignals;
 
 /// What this process can do on this host, found by trying it, once.
 ///

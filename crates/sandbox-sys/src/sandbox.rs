@@ -11,7 +11,7 @@ use sandbox_core::{BackendName, Captured, Downgrade, Note, Outcome, Plan};
 
 use crate::engine::{self, End, Process};
 use crate::error::{SpawnError, WaitError};
-use crate::signals::Forwarding;
+use crate::signals::HeldSignals;
 use crate::streams::{Collector, Flow, Streams};
 
 /// Carries out a plan and starts its command.
@@ -101,20 +101,21 @@ impl SandboxChild {
         self.wait_with(None)
     }
 
-    /// The same, as a command line tool waits: signals that ask this process to end go to the command
-    /// instead (`SIGHUP`, `SIGINT`, `SIGQUIT`, `SIGTERM`, `SIGUSR1`, `SIGUSR2`).
+    /// The same, as a command line tool waits: signals that were held back since before the start, and
+    /// those that come, go to the command.
     ///
     /// What a terminal sends to the whole process group reaches the command by itself, and is not
-    /// sent twice. The signals are blocked in this thread meanwhile: other threads should block them
-    /// too. Linux only; elsewhere this is [`wait`](Self::wait).
-    pub fn wait_forwarding_signals(self) -> Result<Outcome, WaitError> {
-        let forwarding = Forwarding::start().map_err(|e| WaitError::host("block signals", e))?;
-        self.wait_with(Some(&forwarding))
+    /// sent twice.
+    ///
+    /// # Errors
+    /// As for [`wait`](Self::wait).
+    pub fn wait_passing_on(self, held: &HeldSignals) -> Result<Outcome, WaitError> {
+        self.wait_with(Some(held))
     }
 
-    fn wait_with(mut self, forwarding: Option<&Forwarding>) -> Result<Outcome, WaitError> {
+    fn wait_with(mut self, held: Option<&HeldSignals>) -> Result<Outcome, WaitError> {
         drop(self.stdin.take());
-        let End { status, usage } = self.collect(forwarding)?;
+        let End { status, usage } = self.collect(held)?;
         let mut outcome = Outcome::new(status, usage);
         outcome.usage.wall = self.started.elapsed();
         let captured = |output: Option<Collector>| output.map(Collector::into_captured);
@@ -127,17 +128,17 @@ impl SandboxChild {
     }
 
     /// Reads both streams as they fill, so that neither blocks the command, until the sandbox ends.
-    fn collect(&mut self, forwarding: Option<&Forwarding>) -> Result<End, WaitError> {
+    fn collect(&mut self, held: Option<&HeldSignals>) -> Result<End, WaitError> {
         let mut open = self.outputs.each_ref().map(Option::is_some);
         loop {
-            let ready = self.poll(open, forwarding)?;
+            let ready = self.poll(open, held)?;
             for (index, output) in self.outputs.iter_mut().enumerate() {
                 if ready.outputs[index] {
                     open[index] = read(output.as_mut())? == Flow::Open;
                 }
             }
-            if let (true, Some(forwarding)) = (ready.signal, forwarding) {
-                for signal in forwarding.take() {
+            if let (true, Some(held)) = (ready.signal, held) {
+                for signal in held.take() {
                     self.signal(signal)?;
                 }
             }
@@ -153,9 +154,9 @@ impl SandboxChild {
         }
     }
 
-    fn poll(&self, open: [bool; 2], forwarding: Option<&Forwarding>) -> Result<Ready, WaitError> {
+    fn poll(&self, open: [bool; 2], held: Option<&HeldSignals>) -> Result<Ready, WaitError> {
         let mut fds: Vec<(Source, BorrowedFd<'_>)> = vec![(Source::Process, self.process.news())];
-        fds.extend(forwarding.and_then(Forwarding::fd).map(|fd| (Source::Signal, fd)));
+        fds.extend(held.and_then(HeldSignals::fd).map(|fd| (Source::Signal, fd)));
         for (index, output) in self.outputs.iter().enumerate().filter(|(index, _)| open[*index]) {
             fds.extend(output.as_ref().map(|output| (Source::Output(index), output.fd())));
         }

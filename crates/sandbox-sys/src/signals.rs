@@ -1,9 +1,9 @@
 //! Signals that reach the caller and are meant for the command.
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::Forwarding;
+pub use linux::HeldSignals;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use other::Forwarding;
+pub use other::HeldSignals;
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -22,14 +22,25 @@ mod linux {
         Signal::SIGUSR2,
     ];
 
-    /// Holds the signals back in this thread until it is dropped.
-    pub(crate) struct Forwarding {
+    /// Signals that ask this process to end, held back in this thread until this is dropped: `SIGHUP`,
+    /// `SIGINT`, `SIGQUIT`, `SIGTERM`, `SIGUSR1`, `SIGUSR2`.
+    ///
+    /// Taken before a sandbox is started, and given to
+    /// [`SandboxChild::wait_passing_on`](crate::SandboxChild::wait_passing_on), they all reach the
+    /// command. Other threads should block these signals too. Linux only; elsewhere this does nothing,
+    /// and the command gets what its process group gets.
+    #[derive(Debug)]
+    pub struct HeldSignals {
         signals: SignalFd,
         old_mask: SigSet,
     }
 
-    impl Forwarding {
-        pub(crate) fn start() -> io::Result<Self> {
+    impl HeldSignals {
+        /// From now on.
+        ///
+        /// # Errors
+        /// File descriptors have run out (signalfd(2)).
+        pub fn hold() -> io::Result<Self> {
             let set: SigSet = FORWARDED.into_iter().collect();
             let signals =
                 SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
@@ -54,7 +65,7 @@ mod linux {
         }
     }
 
-    impl Drop for Forwarding {
+    impl Drop for HeldSignals {
         fn drop(&mut self) {
             let _ = self.old_mask.thread_set_mask();
         }
@@ -66,11 +77,16 @@ mod other {
     use std::io;
     use std::os::fd::BorrowedFd;
 
-    /// Does nothing: the command is in the caller's process group, and gets what it gets.
-    pub(crate) struct Forwarding;
+    /// Nothing: the command is in the caller's process group, and gets what it gets.
+    #[derive(Debug)]
+    pub struct HeldSignals;
 
-    impl Forwarding {
-        pub(crate) fn start() -> io::Result<Self> {
+    impl HeldSignals {
+        /// Never fails here.
+        ///
+        /// # Errors
+        /// None.
+        pub fn hold() -> io::Result<Self> {
             Ok(Self)
         }
 

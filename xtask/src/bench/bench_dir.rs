@@ -8,9 +8,11 @@ use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
 use super::Absent;
+use crate::product;
 
 /// Where the peers are looked for.
 pub(crate) const PATH: &str = "/usr/bin:/bin";
+const CLI_VARIABLE: &str = "SANDBOX_BENCH_CLI";
 const BUSYBOX: &str = "/bin/busybox";
 const APPLETS: [&str; 5] = ["true", "sh", "sleep", "readlink", "rm"];
 /// The large tree: 100,000 files in 10,000 directories (and the 100 that hold these).
@@ -31,6 +33,7 @@ pub(crate) struct BenchDir {
     floor: PathBuf,
     timer: PathBuf,
     run_sandbox: Lazy,
+    linking: OnceCell<String>,
     spawn_loop: Lazy,
     small: Lazy,
     large: Lazy,
@@ -49,6 +52,7 @@ impl BenchDir {
             timer: dir.join("timer"),
             dir,
             run_sandbox: Lazy::new(),
+            linking: OnceCell::new(),
             spawn_loop: Lazy::new(),
             small: Lazy::new(),
             large: Lazy::new(),
@@ -73,15 +77,31 @@ impl BenchDir {
 
     pub(crate) fn run_sandbox(&self) -> Result<&OsStr, Absent> {
         let built = self.run_sandbox.get_or_init(|| {
-            self.product("SANDBOX_BENCH_CLI", &["-p", "sandbox-cli"], "run-sandbox")
+            let (program, linking) = if let Some(given) = env::var_os(CLI_VARIABLE) {
+                (given.into(), format!("what {CLI_VARIABLE} names"))
+            } else {
+                let product = product::run_sandbox();
+                let product = product.map_err(|error| Absent::Failed(error.to_string()))?;
+                (product.path, product.linking.to_string())
+            };
+            let _ = self.linking.set(linking);
+            self.copy(&program)
         });
         built.as_ref().map(|path| path.as_os_str()).map_err(Clone::clone)
+    }
+
+    /// How the `run-sandbox` that was measured is linked, if any was.
+    pub(crate) fn linking(&self) -> Option<&str> {
+        self.linking.get().map(String::as_str)
     }
 
     pub(crate) fn spawn_loop(&self) -> Result<&OsStr, Absent> {
         let built = self.spawn_loop.get_or_init(|| {
             let target = ["-p", "sandbox-luc", "--example", "spawn_loop"];
-            self.product("SANDBOX_BENCH_LOOP", &target, "examples/spawn_loop")
+            match env::var_os("SANDBOX_BENCH_LOOP") {
+                Some(given) => self.copy(Path::new(&given)),
+                None => self.copy(&cargo_build(&target)?.join("examples/spawn_loop")),
+            }
         });
         built.as_ref().map(|path| path.as_os_str()).map_err(Clone::clone)
     }
@@ -94,14 +114,10 @@ impl BenchDir {
         made.as_ref().map(PathBuf::as_path).map_err(Clone::clone)
     }
 
-    /// A copy of one of the workspace's programs, optimized, or of the one that a variable names.
-    fn product(&self, variable: &str, build: &[&str], name: &str) -> Result<PathBuf, Absent> {
-        let program = match env::var_os(variable) {
-            Some(given) => given.into(),
-            None => cargo_build(build)?.join(name),
-        };
-        let copy = self.dir.join(Path::new(name).file_name().unwrap_or_default());
-        fs::copy(&program, &copy).map_err(|error| {
+    /// A copy that every account can run.
+    fn copy(&self, program: &Path) -> Result<PathBuf, Absent> {
+        let copy = self.dir.join(program.file_name().unwrap_or_default());
+        fs::copy(program, &copy).map_err(|error| {
             Absent::Failed(format!("cannot copy {}: {error}", program.display()))
         })?;
         open_to_all(&copy, 0o755)?;

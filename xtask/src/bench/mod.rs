@@ -110,9 +110,13 @@ pub(crate) fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
         let measured = measure(&dir, group, &arms(cases), rounds);
         rows.extend(cases.iter().map(|case| Row::new(case, &measured)));
     }
+    let linking = dir.linking().map(str::to_owned);
     drop(dir);
 
     print!("{}", Table(&rows));
+    if let Some(linking) = linking {
+        println!("run-sandbox, as measured: {linking}");
+    }
     if let Some(file) = options.json {
         fs::write(&file, json(&rows)).map_err(|error| format!("cannot write {file}: {error}"))?;
     }

@@ -83,7 +83,7 @@ pub(super) fn run(args: &[String]) -> Result {
             User::Caller => own.path().join("build"),
         };
         let build = Build { package: options.package, user: *user, tree: &tree, folder };
-        match build.run(&source, &run_sandbox) {
+        match build.run(&source, &run_sandbox).and_then(|()| build.remove()) {
             Ok(()) => println!("  passed"),
             Err(error) => {
                 println!("  FAILED: {error}");
@@ -137,6 +137,11 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
+    /// What failed stays, to be looked at; `--fresh` and `cargo clean` remove it.
+    fn remove(&self) -> Result {
+        Ok(fs::remove_dir_all(&self.folder)?)
+    }
+
     fn run(&self, source: &Path, run_sandbox: &Path) -> Result {
         if self.folder.exists() {
             fs::remove_dir_all(&self.folder)?;

@@ -102,6 +102,7 @@ fn fetch_source(sources: &Path, package: &str, mirror: &str) -> Result<PathBuf> 
     };
     apt_get(&["update"])?;
     apt_get(&["source", "--download-only", package])?;
+    fs::remove_dir_all(&apt)?;
     find_source(sources, package)
         .ok_or_else(|| format!("apt-get fetched no upstream archive of {package}").into())
 }

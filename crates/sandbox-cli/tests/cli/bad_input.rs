@@ -26,6 +26,8 @@ fn commands_and_directories_that_are_none() {
         f.run(&["--writable", ""], &["true"]).refused(&["writable is empty"]);
         f.run(&["--env", "=x"], &["true"]).refused(&["env is empty"]);
         f.run(&["--hostname", "a b"], &["true"]).refused(&["hostname \"a b\""]);
+        f.run(&["--uid", "root"], &["true"]).refused(&["'root'", "--uid", "give a number"]);
+        f.run(&["--require", "net"], &["true"]).refused(&["'net'", "--require", "settings are"]);
     });
 }
 
@@ -36,6 +38,9 @@ fn mounts_that_cannot_be() {
         f.run(&["--tmpfs", "tmp"], &["true"]).refused(&["--tmpfs \"tmp\"", "is relative"]);
         f.run(&["--proc", "/"], &["true"]).refused(&["--proc \"/\"", "target is `/`"]);
         f.run(&["--mount", "a:/b:ext4"], &["true"]).refused(&["type \"ext4\"", "types are"]);
+        f.run(&["--mount", "/b:tmpfs"], &["true"]).refused(&["--mount \"/b:tmpfs\"", "give SRC"]);
+        f.run(&["--tmpfs", "/t:size=x"], &["true"]).refused(&["--tmpfs", "size \"x\""]);
+        f.run(&["--bind", "/a:b"], &["true"]).refused(&["--bind \"/a:b\"", "\"b\" is relative"]);
         f.run(&["--mount", "a:/b:tmpfs:uid=1"], &["true"]).refused(&["options \"uid\""]);
         let none = format!("{}:/data", f.text("none"));
         f.run(&["--bind", &none], &["true"]).refused(&[&f.text("none"), "No such file"]);
@@ -77,6 +82,15 @@ fn a_long_argument_list_arrives_whole() {
         let words: Vec<_> = std::iter::repeat_n(word.as_str(), 1000).collect();
         let script = ["sh", "-c", "echo $#", "sh"];
         f.run(&[], &[&script[..], &words].concat()).prints("1000\n");
+        // No word may be longer than 32 pages: what cannot be is named.
+        let long = "x".repeat(128 << 10);
+        let ran = f.run(&["--env", &long[2..]], &["true"]);
+        assert!(ran.code == Some(0) && ran.err.is_empty(), "it names a variable: {:?}", ran.code);
+        fs::write(f.host("long.toml"), format!("command = ['true', '{long}']")).unwrap();
+        let file = ["--config", &f.text("long.toml")];
+        let ran = Ran::of(f.command().args(file).arg(f.tree()));
+        ran.fails(126, &["\"true\"", "Argument list too long"]);
+        fs::remove_file(f.host("long.toml")).unwrap();
     });
 }
 

@@ -68,12 +68,12 @@ impl Fixture {
         let directory = tempfile::Builder::new().prefix("run-sandbox-test-").tempdir().unwrap();
         fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
         // The folder that cargo builds into may be closed to other users.
-        fs::copy(env!("CARGO_BIN_EXE_run-sandbox"), directory.path().join("run-sandbox")).unwrap();
+        copy(env!("CARGO_BIN_EXE_run-sandbox"), &directory.path().join("run-sandbox"));
         let mut fixture = Self { who, directory, before: BTreeSet::new() };
         for name in ["", "bin", "tmp", "proc", "dev", "data", "data/one", "data/two"] {
             fs::create_dir(fixture.tree().join(name)).unwrap();
         }
-        fs::copy(BUSYBOX, fixture.tree().join("bin/busybox")).unwrap();
+        copy(BUSYBOX, &fixture.tree().join("bin/busybox"));
         for name in APPLETS {
             symlink("busybox", fixture.tree().join("bin").join(name)).unwrap();
         }
@@ -168,6 +168,12 @@ impl Fixture {
     }
 }
 
+/// Copies a program by a process of its own. A test that forks meanwhile would inherit the open
+/// file, and what is open for writing cannot be executed.
+fn copy(from: &str, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
 impl Ran {
     pub(crate) fn of(command: &mut Command) -> Self {
         let output = command.output().unwrap();
@@ -193,6 +199,10 @@ impl Ran {
         assert!(self.err.starts_with("run-sandbox: error: "), "{self:?}");
         for word in words {
             assert!(self.err.contains(word), "no {word:?} in {self:?}");
+        }
+        for line in self.err.lines().skip(1) {
+            let is_ours = line.starts_with("run-sandbox: hint: ") || line.starts_with("  the ");
+            assert!(is_ours, "more than one line: {self:?}");
         }
     }
 }

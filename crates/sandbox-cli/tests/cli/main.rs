@@ -14,3 +14,4 @@ mod fixture;
 mod mounts;
 mod policy;
 mod streams;
+mod terminal;
