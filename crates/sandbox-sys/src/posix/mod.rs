@@ -12,7 +12,7 @@
 //! the command's session outlive the command.
 //!
 //! On Linux it is compiled for its own tests, which need no foreign machine.
-#![cfg_attr(native_engine, allow(dead_code, reason = "tests alone use it here"))]
+#![cfg_attr(native_engine, allow(dead_code, unused_imports, reason = "tests alone use it here"))]
 
 mod child;
 mod mounts;

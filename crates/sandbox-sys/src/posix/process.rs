@@ -149,8 +149,8 @@ pub(super) fn reap(pid: libc::pid_t) -> io::Result<(libc::c_int, Usage)> {
         }
     }
     let duration = |time: libc::timeval| {
-        let (seconds, micros) = (time.tv_sec.try_into(), i64::from(time.tv_usec).try_into());
-        Duration::from_secs(seconds.unwrap_or(0)) + Duration::from_micros(micros.unwrap_or(0))
+        let seconds = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
+        seconds + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
     };
     // macOS counts bytes here, the others KiB.
     let unit = if cfg!(target_vendor = "apple") { 1024 } else { 1 };

@@ -70,15 +70,15 @@ fn start(program: &Program, streams: [Option<i32>; 3]) -> Result<libc::pid_t, Fa
 fn hear(mut reader: io::PipeReader) -> Option<(u32, i32)> {
     let mut report: Report = [0; 8];
     reader.read_exact(&mut report).ok()?;
-    let [a, b, c, d, e, f, g, h] = report;
-    Some((u32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])))
+    let [step, errno] = *report.as_chunks().0 else { return None };
+    Some((u32::from_ne_bytes(step), i32::from_ne_bytes(errno)))
 }
 
 /// The first number that no descriptor can have, or a bound where there is none.
 fn descriptors() -> i32 {
     const BOUND: i32 = 1 << 20;
-    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| u64::from(soft));
-    i32::try_from(limit).unwrap_or(BOUND).min(BOUND)
+    let soft = getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _)| i32::try_from(soft));
+    soft.map_or(BOUND, |soft| soft.unwrap_or(BOUND)).min(BOUND)
 }
 
 /// The kernel keeps no status of the children of such a process.
