@@ -12,6 +12,8 @@ mod error;
 mod launcher;
 #[cfg(native_engine)]
 mod linux;
+#[cfg(any(test, not(native_engine)))]
+mod posix;
 mod sandbox;
 mod signals;
 mod streams;
@@ -23,6 +25,8 @@ use sandbox_core::HostFacts;
 
 #[cfg(native_engine)]
 use linux as engine;
+#[cfg(not(native_engine))]
+use posix as engine;
 
 pub use error::{RunError, SpawnError, WaitError};
 pub use launcher::Launcher;

@@ -1,0 +1,159 @@
+//! A running command: a process group, and a thread that waits for its leader.
+
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use sandbox_core::{Session, Status, Usage};
+
+use super::mounts::Mounts;
+use crate::error::WaitError;
+
+/// The command, which leads a process group where it has a session of its own.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    session: Session,
+    news: PipeReader,
+    mounts: Mounts,
+    life: Life,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Running,
+    Reaped,
+}
+
+/// How a sandbox ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) status: Status,
+    pub(crate) usage: Usage,
+}
+
+impl Process {
+    pub(super) fn watch(pid: libc::pid_t, session: Session, mounts: Mounts) -> io::Result<Self> {
+        let (news, writer) = io::pipe()?;
+        let watched = thread::Builder::new()
+            .name("sandbox-wait".into())
+            .stack_size(64 * 1024)
+            .spawn(move || watch(pid, writer));
+        let process = Self { pid: Pid::from_raw(pid), session, news, mounts, life: Life::Running };
+        // Without the thread nobody would tell of the end: dropping the process kills it.
+        watched.map(|_| process)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw().unsigned_abs()
+    }
+
+    /// Readable when the command has ended.
+    pub(crate) fn news(&self) -> BorrowedFd<'_> {
+        self.news.as_fd()
+    }
+
+    /// Sends the command a signal. It stays ours to name until it is reaped.
+    pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
+        match kill(self.pid, Signal::try_from(signal)?) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Kills the command, and what is in its process group.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        let killed = match self.session {
+            Session::New => killpg(self.pid, Signal::SIGKILL),
+            Session::Callers => kill(self.pid, Signal::SIGKILL),
+        };
+        match killed {
+            // macOS says EPERM of a group of which only a zombie is left.
+            Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Waits for the end, kills what is left of the group, and undoes the mounts.
+    pub(crate) fn end(&mut self) -> Result<End, WaitError> {
+        let waiting = |error| WaitError::host("wait for the command", error);
+        let (status, usage) = self.reap().map_err(waiting)?;
+        self.mounts.undo().map_err(|error| WaitError::host("undo the sandbox's mounts", error))?;
+        Ok(End { status: decode(status), usage })
+    }
+
+    fn reap(&mut self) -> io::Result<(libc::c_int, Usage)> {
+        wait_without_reaping(self.pid.as_raw())?;
+        // The leader is a zombie, so the group's number is still its own.
+        self.kill()?;
+        self.life = Life::Reaped;
+        reap(self.pid.as_raw())
+    }
+}
+
+/// A sandbox ends with its handle: nothing may be left behind.
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.life == Life::Running && self.kill().is_ok() {
+            let _ = self.reap();
+        }
+    }
+}
+
+/// Closes the pipe when the process has ended, which leaves it to be reaped.
+fn watch(pid: libc::pid_t, writer: PipeWriter) {
+    let _ = wait_without_reaping(pid);
+    drop(writer);
+}
+
+fn decode(status: libc::c_int) -> Status {
+    if libc::WIFSIGNALED(status) {
+        return Status::Signaled(libc::WTERMSIG(status));
+    }
+    Status::Exited(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX))
+}
+
+#[allow(unsafe_code, reason = "waitid(2), which nix does not offer everywhere")]
+fn wait_without_reaping(pid: libc::pid_t) -> io::Result<()> {
+    loop {
+        // SAFETY: the structure lives through the call, and is not read.
+        let result = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let options = libc::WEXITED | libc::WNOWAIT;
+            libc::waitid(libc::P_PID, pid.unsigned_abs() as libc::id_t, &raw mut info, options)
+        };
+        match (result, Errno::last()) {
+            (0, _) => return Ok(()),
+            (_, Errno::EINTR) => {}
+            (_, errno) => return Err(errno.into()),
+        }
+    }
+}
+
+#[allow(unsafe_code, reason = "wait4(2), for what the command used")]
+pub(super) fn reap(pid: libc::pid_t) -> io::Result<(libc::c_int, Usage)> {
+    let mut status = 0;
+    // SAFETY: rusage is plain integers, for which zero is valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    loop {
+        // SAFETY: both live through the call.
+        let reaped = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
+        match (reaped, Errno::last()) {
+            (-1, Errno::EINTR) => {}
+            (-1, errno) => return Err(errno.into()),
+            _ => break,
+        }
+    }
+    let duration = |time: libc::timeval| {
+        let seconds = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
+        seconds + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
+    };
+    // macOS counts bytes here, the others KiB.
+    let unit = if cfg!(target_vendor = "apple") { 1024 } else { 1 };
+    let rss = u64::try_from(usage.ru_maxrss).unwrap_or(0) / unit;
+    Ok((status, Usage::of(duration(usage.ru_utime), duration(usage.ru_stime), rss)))
+}
