@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::{Result, command, workspace};
 
 /// Each is the arguments of a cargo command. Quick ones first: who waits learns soonest.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     "fmt --all --check",
     "xtask tidy",
     "xtask deny",
@@ -19,6 +19,7 @@ const STEPS: [&str; 12] = [
     "xtask demo debian",
     "xtask demo debian --package zlib",
     "xtask dist",
+    "xtask check-targets --required",
     "xtask bench --rounds 3",
 ];
 

@@ -5,15 +5,11 @@ use std::path::PathBuf;
 use sandbox_core::{
     Ability, Filesystem, Granted, HostFacts, InsidePath, Isolation, Missing, Mount, MountFlag,
     Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root, SandboxConfig, Session,
-    Setting, Step, Support, User, minimal_dev,
+    Setting, Step, Support, User, minimal_dev, protect_host,
 };
 
 /// The restrictions that file systems of the kernel's own have everywhere.
 const KERNEL_FILES: [MountFlag; 3] = [MountFlag::NoSuid, MountFlag::NoDev, MountFlag::NoExec];
-
-/// What user 0 could change the host by, without any capability, in a proc that is mounted for it
-/// (config-linux.md of the OCI runtime specification, "Readonly Paths").
-const HOST_CONTROLS: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
 
 pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
     let config = granted.config();
@@ -22,6 +18,7 @@ pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
     for mount in &config.extra_mounts {
         planner.mount(mount);
     }
+    planner.protect_host();
     if config.root != Root::Host || planner.mounting() {
         planner.push(Step::Chroot);
     }
@@ -106,6 +103,14 @@ impl Planner<'_> {
         }
     }
 
+    /// Capabilities do not matter to files that user 0 owns.
+    fn protect_host(&mut self) {
+        let another = matches!(self.config.user, User::Ids { uid, .. } if uid != 0);
+        if self.on_linux() && self.mounting() && self.host.uid == 0 && !another {
+            self.plan.steps.extend(protect_host(self.config));
+        }
+    }
+
     fn restrict(&mut self, target: InsidePath, flags: Vec<MountFlag>, missing: Missing) {
         self.push(Step::Restrict { target, flags, missing });
     }
@@ -147,11 +152,6 @@ impl Planner<'_> {
             format!("the proc on {target} shows the host's processes: they are the sandbox's too"),
         );
         self.kernel_files((NewFilesystem::Proc, "/proc", Ability::FreshProc), target, flags);
-        if self.on_linux() {
-            for name in HOST_CONTROLS {
-                self.restrict(target.join(name), vec![MountFlag::ReadOnly], Missing::IsFine);
-            }
-        }
     }
 
     /// A file system of the kernel's own; in a container that has parts of it covered, the kernel

@@ -16,6 +16,8 @@ pub(crate) enum CliError {
     ReadConfig { path: PathBuf, source: io::Error },
     #[error("{}:{line}: {message}: `{text}`", path.display())]
     ParseConfig { path: PathBuf, line: usize, message: String, text: String },
+    #[error("{name} = {value} is for programs that use the library: give {instead}")]
+    Stream { name: &'static str, value: &'static str, instead: &'static str },
     #[error("root is missing: give ROOT (`/` is the host's), or `root` in the --config file")]
     NoRoot,
     #[error("command is missing: give it after ROOT, or as `command` in the --config file")]

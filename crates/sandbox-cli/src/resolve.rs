@@ -21,8 +21,23 @@ pub(crate) struct Request {
     pub(crate) preference: Option<Preference>,
 }
 
+/// A library's caller can hold the other end of a stream; here nobody does.
+fn streams_for_a_program(file: &ConfigFile) -> Result<(), CliError> {
+    let stream = |name, value, instead| Err(CliError::Stream { name, value, instead });
+    if file.stdin == Some(Input::Piped) {
+        return stream("stdin", "piped", "`inherit`, `null` or `{ file = PATH }`");
+    }
+    for (name, output) in [("stdout", &file.stdout), ("stderr", &file.stderr)] {
+        if let Some(Output::Capture(_)) = output {
+            return stream(name, "capture", "`inherit`, `null` or `{ file = PATH }`");
+        }
+    }
+    Ok(())
+}
+
 /// Merges flags and file.
 pub(crate) fn resolve(flags: Flags, file: ConfigFile) -> Result<Request, CliError> {
+    streams_for_a_program(&file)?;
     let Flags { root, command, place, isolation, mounts, choice, .. } = flags;
     let command = if command.is_empty() {
         file.command.ok_or(CliError::NoCommand)?

@@ -28,6 +28,7 @@ mod os_text;
 mod outcome;
 mod path;
 mod plan;
+mod protect;
 
 pub use backend::{
     BACKEND_VARIABLE, Backend, PlanError, Preference, SelectError, Selection, select,
@@ -46,6 +47,7 @@ pub use path::InsidePath;
 pub use plan::{
     Exec, IdMap, Missing, Namespace, NewFilesystem, Note, OverlayMarks, Plan, Session, Step,
 };
+pub use protect::protect_host;
 
 /// The README's example is a test.
 #[cfg(doctest)]

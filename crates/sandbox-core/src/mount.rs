@@ -91,7 +91,7 @@ pub enum Filesystem {
         /// The most bytes that it can hold; the kernel's default is half of the memory.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
-        /// The permission bits of its root directory; default 1777, as tmpfs(5) has it.
+        /// The permission bits of its root directory; default 0755.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mode: Option<u32>,
     },

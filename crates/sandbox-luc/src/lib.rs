@@ -20,7 +20,6 @@ mod backend;
 mod capabilities;
 mod cover;
 mod plan;
-mod protect;
 
 pub use backend::LinuxUserChroot;
 pub use sandbox_core::*;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use sandbox_core::{
     Ability, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation, Mount, MountFlag,
     Namespace, NewFilesystem, Note, OverlayMarks, Plan, Recursion, Root, SandboxConfig, Session,
-    Setting, Standing, Step, Support, User, Writable, minimal_dev,
+    Setting, Standing, Step, Support, User, Writable, minimal_dev, protect_host,
 };
 
-use crate::{cover, protect};
+use crate::cover;
 
 /// The restrictions that file systems of the kernel's own have everywhere.
 const KERNEL_FILES: [MountFlag; 3] = [MountFlag::NoSuid, MountFlag::NoDev, MountFlag::NoExec];
@@ -225,7 +225,7 @@ impl Planner<'_> {
         if self.host.uid != 0 || (another && self.privileged()) {
             return;
         }
-        let steps = protect::steps(self.config);
+        let steps = protect_host(self.config);
         self.plan.steps.extend(steps);
     }
 

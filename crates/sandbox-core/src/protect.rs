@@ -4,7 +4,10 @@
 //! them. The lists are those of the OCI runtime specification (config-linux.md, "Masked Paths" and
 //! "Readonly Paths").
 
-use sandbox_core::{Filesystem, InsidePath, Missing, MountFlag, Root, SandboxConfig, Step};
+use crate::config::{Root, SandboxConfig};
+use crate::mount::{Filesystem, MountFlag};
+use crate::path::InsidePath;
+use crate::plan::{Missing, Step};
 
 /// Changing these changes the host.
 const READ_ONLY: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
@@ -13,7 +16,11 @@ const READ_ONLY: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
 const MASKED: [&str; 8] =
     ["kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "scsi", "acpi"];
 
-pub(crate) fn steps(config: &SandboxConfig) -> Vec<Step> {
+/// The steps that protect the host from a command that is its user 0, where it can see the kernel's own
+/// files: in what `/proc` and `/sys` are in the root, and where a proc is mounted.
+///
+/// For a sandbox with mounts of its own; they come after all other mounts.
+pub fn protect_host(config: &SandboxConfig) -> Vec<Step> {
     let restrict = |target| {
         let flags = vec![MountFlag::ReadOnly];
         Step::Restrict { target, flags, missing: Missing::IsFine }
