@@ -1,5 +1,6 @@
 //! Plans in words, for `--explain` and for error messages.
 
+use std::ffi::OsStr;
 use std::fmt;
 
 use crate::mount::{MountFlag, Recursion};
@@ -17,7 +18,7 @@ impl fmt::Display for Plan {
         }
         write!(f, "{:3}. execute", self.steps.len() + 1)?;
         for word in self.exec.command.words() {
-            write!(f, " {}", word.display())?;
+            write!(f, " {}", Word(word))?;
         }
         if self.exec.session == Session::New {
             f.write_str(" (in a new session)")?;
@@ -30,6 +31,21 @@ impl fmt::Display for Plan {
             writeln!(f, "note: {note}")?;
         }
         Ok(())
+    }
+}
+
+/// A word of a command line, quoted where a shell would take it apart.
+struct Word<'a>(&'a OsStr);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"%+,-./:=@_".contains(byte);
+        let text = self.0.display().to_string();
+        if !text.is_empty() && text.as_bytes().iter().all(plain) {
+            f.write_str(&text)
+        } else {
+            write!(f, "'{}'", text.replace('\'', r"'\''"))
+        }
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
         compiler.step = index;
         compiler.compile(step).map_err(|source| SpawnError::Step {
             step: Box::new(step.clone()),
-            hint: None,
+            hint: matches!(step, Step::MakeTarget { .. })
+                .then(|| "the source cannot be looked at".to_owned()),
             source,
         })?;
     }

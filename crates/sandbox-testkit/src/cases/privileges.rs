@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use sandbox_core::{Feature, Input, User};
+use sandbox_core::{Feature, Filesystem, Input, Isolation, Mount, SandboxConfig, User};
 
 use crate::case::{Case, Need, Role};
 use crate::check::{Check, Failure, ensure, same};
@@ -24,6 +24,12 @@ pub(super) const CASES: &[Case] = &[
         setuid,
     )
     .control(setuid_on_host),
+    Case::new(
+        "privileges/settings-of-the-host-are-read-only",
+        &[Need::Has(Feature::MountsIsolated), Need::Root],
+        host_settings,
+    )
+    .control(settings_on_host),
     Case::new("privileges/no-typing-into-terminal", &[], tiocsti).control(tiocsti_on_host),
     Case::new("privileges/only-three-descriptors", &[], descriptors).control(descriptors_on_host),
 ];
@@ -107,6 +113,23 @@ fn inheritable(w: &World<'_>) -> Check<fs::File> {
     let file = fs::File::open(w.outside().join("marker"))?;
     fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty()))?;
     Ok(file)
+}
+
+/// What user 0 owns it can write without any capability. They are opened only, not written to.
+const SETTINGS: &str = "open /proc/sys/kernel/core_pattern , open /proc/sys/kernel/threads-max";
+
+/// On the host's root, where they are already, and in a proc of the sandbox's own.
+fn host_settings(w: &World<'_>) -> Check {
+    let probe = w.probe_path().display().to_string();
+    let words = std::iter::once(&*probe).chain(SETTINGS.split(' '));
+    let config = SandboxConfig::builder(words).mounts(Isolation::Isolated);
+    same("the host's root", w.says(config)?, "EROFS\nEROFS")?;
+    let config = w.probe(SETTINGS).mount(Mount::new("/proc", Filesystem::Proc)?);
+    same("a proc in a tree", w.says(config)?, "EROFS\nEROFS")
+}
+
+fn settings_on_host(w: &World<'_>) -> Check {
+    same("on the host", w.host_says(SETTINGS)?, "ok\nok")
 }
 
 fn descriptors(w: &World<'_>) -> Check {
