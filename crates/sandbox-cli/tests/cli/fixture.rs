@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -41,6 +42,9 @@ pub(crate) struct Ran {
 /// Runs a test once for each user that it can be run for; says so where there is none.
 pub(crate) fn for_everyone(test: impl Fn(&Fixture)) {
     let root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    if !root {
+        skip("as root: the caller is not root");
+    }
     for who in if root { &[Who::Root, Who::Plain][..] } else { &[Who::Plain] } {
         if let Some(fixture) = Fixture::new(*who) {
             eprintln!("as {who:?}");
@@ -59,10 +63,22 @@ pub(crate) fn for_root(test: impl Fn(&Fixture)) {
     });
 }
 
+/// Says by name and reason what cannot run here, past the test harness, which would swallow it; in the
+/// file that `cargo xtask test` makes its summary from, too.
+fn skip(reason: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let line = format!("sandbox-cli {test}: {reason}\n");
+    std::io::stderr().write_all(format!("skipped: {line}").as_bytes()).unwrap();
+    if let Some(file) = std::env::var_os("SANDBOX_TEST_SKIPS") {
+        let file = fs::OpenOptions::new().append(true).create(true).open(file);
+        file.unwrap().write_all(line.as_bytes()).unwrap();
+    }
+}
+
 impl Fixture {
     fn new(who: Who) -> Option<Self> {
         if !Path::new(BUSYBOX).exists() {
-            eprintln!("skipped: {BUSYBOX} is missing (Debian: busybox-static)");
+            skip(&format!("{BUSYBOX} is missing (Debian: busybox-static)"));
             return None;
         }
         let directory = tempfile::Builder::new().prefix("run-sandbox-test-").tempdir().unwrap();
