@@ -29,9 +29,7 @@ pub fn minimal_dev(target: &InsidePath) -> Vec<Step> {
     let (pts, shm) = (target.join("pts"), target.join("shm"));
     let mut steps = vec![tmpfs(target.clone(), 0o755, &[MountFlag::NoSuid])];
     // What is made in one directory comes in a row: the directory is looked up once.
-    steps.extend(
-        NODES.map(|name| Step::MakeTarget { target: target.join(name), like: source(name) }),
-    );
+    steps.extend(NODES.map(|name| Step::MakeFile(target.join(name))));
     steps.extend([Step::MakeDirectory(pts.clone()), Step::MakeDirectory(shm.clone())]);
     steps.extend(LINKS.map(|(name, to)| Step::Symlink { at: target.join(name), to }));
     steps.extend(NODES.map(|name| {

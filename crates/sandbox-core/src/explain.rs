@@ -62,6 +62,7 @@ impl fmt::Display for Step {
             Self::RootDirectory(path) => write!(f, "take {} as the root in place", path.display()),
             Self::RootEmpty => f.write_str("take an empty tmpfs as the new root"),
             Self::MakeDirectory(path) => write!(f, "make the directory {path} if missing"),
+            Self::MakeFile(path) => write!(f, "make the file {path} if missing"),
             Self::MakeTarget { target, like } => {
                 write!(f, "make the mount point {target} if missing, like {}", like.display())
             }

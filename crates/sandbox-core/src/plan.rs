@@ -71,6 +71,9 @@ pub enum Step {
     /// Makes a directory in the new root, with its parents, where it is missing; it is removed again
     /// at the end.
     MakeDirectory(InsidePath),
+    /// Makes an empty file in the new root, with its parents, where it is missing; it is removed again
+    /// at the end.
+    MakeFile(InsidePath),
     /// Makes a mount target of the kind that the source is, where it is missing.
     MakeTarget {
         /// The target.

@@ -10,6 +10,7 @@ use sandbox_core::Missing;
 
 use super::kernel::{self, Depth, Errno, FileId};
 use super::program::{Act, Program};
+use super::word::Word;
 use super::{make, terminal};
 
 /// What the child keeps between operations.
@@ -17,7 +18,7 @@ pub(super) struct State<'a> {
     /// The new root, or the host's until there is one.
     pub(super) root: i32,
     /// The directory that something was made in last: a minimal /dev is a dozen things in a row.
-    parent: Option<(&'a CStr, i32)>,
+    parent: Option<(&'a [u8], i32)>,
     /// The directory of the host that the caller was told of last.
     pub(super) told: Option<FileId>,
     /// Where the caller listens.
@@ -40,14 +41,14 @@ impl<'a> State<'a> {
     }
 
     /// Opens the directory to make something in. It stays the state's.
-    pub(super) fn open_parent(&mut self, path: &'a CStr) -> Result<i32, Errno> {
+    pub(super) fn open_parent(&mut self, path: &'a [u8]) -> Result<i32, Errno> {
         if let Some((known, fd)) = self.parent {
             if known == path {
                 return Ok(fd);
             }
             self.forget_parent();
         }
-        let fd = inside_directory(self.root, path)?;
+        let fd = inside_directory(self.root, Word::of(path)?.as_c_str())?;
         self.parent = Some((path, fd));
         Ok(fd)
     }
@@ -82,7 +83,7 @@ impl Act {
             }
             Self::Make(target) => make::target(target, state),
             Self::Symlink { parent, name, to } => {
-                let parent = state.open_parent(parent)?;
+                let parent = state.open_parent(parent.to_bytes())?;
                 make::existing_is_fine(kernel::symlink(to, parent, name))
             }
             Self::Bind { source, target, attributes, depth } => {
@@ -152,7 +153,7 @@ impl Act {
     }
 }
 
-pub(super) fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
+fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
     kernel::open_in_root(root, path, libc::O_PATH)
 }
 

@@ -16,7 +16,7 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use sandbox_core::Namespace;
 
 use super::child::{self, Order};
-use super::stack::Stack;
+use super::stack::Borrowed;
 
 /// The child's flags for its namespaces.
 pub(super) fn flags(namespaces: &[Namespace]) -> i32 {
@@ -43,7 +43,7 @@ pub(super) fn flags(namespaces: &[Namespace]) -> i32 {
 pub(super) unsafe fn start(
     order: &Order<'_>,
     namespaces: &[Namespace],
-    stack: &Stack,
+    stack: &Borrowed,
 ) -> io::Result<(i32, OwnedFd)> {
     let mut pidfd = -1;
     // No signal at its end, for as long as it is in our hands: a caller that ignores SIGCHLD, or

@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicPtr;
 
 use sandbox_core::{
@@ -13,7 +13,7 @@ use sandbox_core::{
 };
 
 use super::kernel::Depth;
-use super::program::{Act, Image, Op, Part, Program, Target, TargetKind, map_line};
+use super::program::{Act, Image, Op, Program, Target, TargetKind, map_line};
 use super::protocol::INIT_NAME;
 use crate::error::SpawnError;
 use crate::words::{Words, c_string};
@@ -86,6 +86,7 @@ impl Compiler {
                 Act::RootEmpty
             }
             Step::MakeDirectory(path) => Act::Make(self.target(path, TargetKind::Directory)?),
+            Step::MakeFile(path) => Act::Make(self.target(path, TargetKind::File)?),
             Step::MakeTarget { target, like } => {
                 let directory = std::fs::metadata(like)?.is_dir();
                 let kind = if directory { TargetKind::Directory } else { TargetKind::File };
@@ -150,18 +151,9 @@ impl Compiler {
     }
 
     fn target(&mut self, path: &InsidePath, kind: TargetKind) -> io::Result<Target> {
-        let mut parts = Vec::new();
-        let mut parent = InsidePath::root();
-        let mut so_far = PathBuf::from("/");
-        for name in path.components() {
-            so_far.push(name);
-            let path = c_string(so_far.as_os_str())?;
-            parts.push(Part { parent: inside(&parent)?, name: c_string(name)?, path });
-            parent = InsidePath::from_root(&so_far, "path").map_err(io::Error::other)?;
-        }
         let number = self.targets;
         self.targets += 1;
-        Ok(Target { kind, number, parts, on_host: self.on_host(path) })
+        Ok(Target { kind, number, path: inside(path)?, on_host: self.on_host(path) })
     }
 
     /// Whether a path is, or may be, on the host: where `..` leads is not known yet.

@@ -4,29 +4,30 @@
 //! that is mounted or made read-only in the sandbox stands in its way then, and no path has to be
 //! looked up again, which links could lead elsewhere.
 
-use super::act::{Rights, State, inside};
+use super::act::{Rights, State};
 use super::kernel::{self, Depth, Errno, FileId};
-use super::program::{Part, Target, TargetKind};
+use super::program::{Target, TargetKind};
 use super::protocol::Record;
+use super::word::Word;
 
 /// Makes what is missing of a target.
 pub(super) fn target<'a>(target: &'a Target, state: &mut State<'a>) -> Result<(), Errno> {
-    let Some((last, above)) = target.parts.split_last() else { return Ok(()) };
+    let path = target.path.to_bytes();
     if target.on_host
-        && let Ok(existing) = inside(state.root, &last.path)
+        && let Ok(existing) = kernel::open_in_root(state.root, &target.path, libc::O_PATH)
     {
         kernel::close(existing);
         return Ok(());
     }
     let mut making = Making { target, state, above: 0 };
-    match making.part(last, above.len(), target.kind) {
+    match making.part(path, target.kind) {
         Err(libc::ENOENT) => {}
         done => return done,
     }
-    for (index, part) in above.iter().enumerate() {
-        making.part(part, index, TargetKind::Directory)?;
+    for (end, _) in path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/') {
+        making.part(path.get(..end).unwrap_or_default(), TargetKind::Directory)?;
     }
-    making.part(last, above.len(), target.kind)
+    making.part(path, target.kind)
 }
 
 /// Whether what is there serves the purpose shows when it is used.
@@ -42,11 +43,14 @@ struct Making<'s, 'a> {
 }
 
 impl<'a> Making<'_, 'a> {
-    fn part(&mut self, part: &'a Part, index: usize, kind: TargetKind) -> Result<(), Errno> {
-        let parent = self.state.open_parent(&part.parent)?;
+    /// The target, or the beginning of it that ends with some component.
+    fn part(&mut self, path: &'a [u8], kind: TargetKind) -> Result<(), Errno> {
+        let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
+        let name = Word::of(path.get(slash + 1..).unwrap_or_default())?;
+        let parent = self.state.open_parent(path.get(..slash.max(1)).unwrap_or_default())?;
         let attempt = || match kind {
-            TargetKind::Directory => kernel::make_directory(parent, &part.name, 0o755),
-            TargetKind::File => kernel::make_file(parent, &part.name),
+            TargetKind::Directory => kernel::make_directory(parent, name.as_c_str(), 0o755),
+            TargetKind::File => kernel::make_file(parent, name.as_c_str()),
         };
         if !self.target.on_host {
             return existing_is_fine(attempt());
@@ -59,23 +63,20 @@ impl<'a> Making<'_, 'a> {
             self.above = 0;
             return existing_is_fine(made);
         }
-        let told = self.tell(part, index, parent);
+        let told = self.tell(path, &name, parent);
         if told.is_err() {
             let flags = if kind == TargetKind::Directory { libc::AT_REMOVEDIR } else { 0 };
-            let _ = kernel::remove(parent, &part.name, flags);
+            let _ = kernel::remove(parent, name.as_c_str(), flags);
         }
         told
     }
 
-    fn tell(&mut self, part: &Part, index: usize, parent: i32) -> Result<(), Errno> {
-        let made = inside(self.state.root, &part.path)?;
-        let id = kernel::stat(made);
-        kernel::close(made);
+    fn tell(&mut self, path: &[u8], name: &Word, parent: i32) -> Result<(), Errno> {
         let record = Record::Made {
             target: self.target.number,
-            part: u32::try_from(index).unwrap_or(u32::MAX),
+            end: u32::try_from(path.len()).unwrap_or(u32::MAX),
             above: self.above,
-            inode: id?.inode,
+            inode: kernel::stat_in(parent, name.as_c_str())?.inode,
         };
         if self.above == 0 && self.not_told_of(kernel::stat(parent)?) {
             let depth = Depth::Single;

@@ -24,6 +24,7 @@ mod stack;
 mod terminal;
 mod undo;
 mod why;
+mod word;
 
 pub(crate) use probe::{assume, probe};
 pub(crate) use process::{End, Process};

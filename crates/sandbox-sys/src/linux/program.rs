@@ -88,8 +88,8 @@ pub(super) struct Target {
     pub(super) kind: TargetKind,
     /// Which of the plan's targets it is.
     pub(super) number: u32,
-    /// Its components from the outermost on.
-    pub(super) parts: Vec<Part>,
+    /// Absolute, below the new root.
+    pub(super) path: CString,
     /// Whether what is made may be on the host, and so has to be removed; otherwise it is in memory
     /// that ends with the sandbox.
     pub(super) on_host: bool,
@@ -99,13 +99,6 @@ pub(super) struct Target {
 pub(super) enum TargetKind {
     Directory,
     File,
-}
-
-/// One component of a target.
-pub(super) struct Part {
-    pub(super) parent: CString,
-    pub(super) name: CString,
-    pub(super) path: CString,
 }
 
 /// What the child executes: the sandbox's init, which then executes the command.

@@ -114,10 +114,10 @@ fn decimal(text: &[u8]) -> Option<i32> {
 pub(crate) enum Record {
     /// The command could not be started. Nothing follows.
     Failed { step: u32, errno: i32, detail: u32 },
-    /// A mount point was made on the host: a component of one of the plan's targets. It is in the
-    /// directory that is passed along, or else in the last one that was; or, where as many components
-    /// right above it as `above` says have just been made, below it by so many.
-    Made { target: u32, part: u32, above: u32, inode: u64 },
+    /// A mount point was made on the host: one of the plan's targets, or the part of it that ends at a
+    /// byte. It is in the directory that is passed along, or else in the last one that was; or, where as
+    /// many components right above it as `above` says have just been made, below it by so many.
+    Made { target: u32, end: u32, above: u32, inode: u64 },
     /// The command runs. `pid` is its PID as init sees it.
     Started { pid: i32 },
     /// The command has ended, with a status as of wait(2). Nothing follows.
@@ -148,8 +148,8 @@ impl Record {
             Self::Failed { step, errno, detail } => {
                 [Self::FAILED, step.into(), signed(errno), detail.into(), 0]
             }
-            Self::Made { target, part, above, inode } => {
-                [Self::MADE, target.into(), part.into(), above.into(), inode]
+            Self::Made { target, end, above, inode } => {
+                [Self::MADE, target.into(), end.into(), above.into(), inode]
             }
             Self::Started { pid } => [Self::STARTED, signed(pid), 0, 0, 0],
             Self::Ended { status, usage: Usage { user_us, system_us, max_rss_kib } } => {
@@ -175,7 +175,7 @@ impl Record {
             }
             Self::MADE => Self::Made {
                 target: unsigned(a)?,
-                part: unsigned(b)?,
+                end: unsigned(b)?,
                 above: unsigned(c)?,
                 inode: d,
             },
@@ -265,7 +265,7 @@ mod tests {
         let usage = Usage { user_us: u64::MAX, system_us: 1, max_rss_kib: 2 };
         for record in [
             Record::Failed { step: u32::MAX, errno: -1, detail: 7 },
-            Record::Made { target: 1, part: u32::MAX, above: 2, inode: u64::MAX },
+            Record::Made { target: 1, end: u32::MAX, above: 2, inode: u64::MAX },
             Record::Started { pid: i32::MAX },
             Record::Ended { status: 0x137f, usage },
         ] {

@@ -14,7 +14,7 @@ use super::init_file::InitFile;
 use super::process::{self, Life, Process, Scope};
 use super::program::{Descriptors, Program};
 use super::protocol::{NEW_SESSION, OWN_PID_NAMESPACE, Record};
-use super::stack::Stack;
+use super::stack::Borrowed;
 use super::undo::Leftovers;
 use super::{clone, compile, why};
 use crate::descriptors::{above_streams, callers_stream, fill_streams};
@@ -77,7 +77,7 @@ fn run(
     let ours = above_streams(ours).map_err(connecting())?;
     let theirs = above_streams(theirs).map_err(connecting())?;
     let myself = own_pidfd().map_err(caller("get a pidfd of this process"))?;
-    let stack = Stack::new().map_err(caller("allocate a stack"))?;
+    let stack = Borrowed::new().map_err(caller("allocate a stack"))?;
     let own_pids = namespaces.contains(&Namespace::Pid);
     let order = Order {
         program,

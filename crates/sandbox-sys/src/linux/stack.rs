@@ -2,25 +2,57 @@
 //!
 //! # Safety
 //!
-//! A private mapping with a guard page below it, unmapped on drop. Its owner must not drop it while a
-//! child runs on it.
+//! A private mapping with a guard below it. Its owner must not drop it while a child runs on it.
 #![allow(unsafe_code, reason = "mmap(2)")]
 
 use std::ffi::c_void;
 use std::io;
 use std::ptr;
+use std::sync::{Mutex, PoisonError};
 
 /// Plenty: the child's frames are small, and it does not recurse.
 const SIZE: usize = 64 * 1024;
 /// At least a page, on every machine.
 const GUARD: usize = 64 * 1024;
+/// How many unused ones are kept.
+const KEPT: usize = 16;
 
-pub(super) struct Stack {
+struct Stack {
     base: *mut c_void,
 }
 
-impl Stack {
+// SAFETY: the mapping belongs to the process, not to a thread.
+unsafe impl Send for Stack {}
+
+/// Stacks that nobody runs on: a caller that starts many sandboxes needs no new ones.
+static UNUSED: Mutex<Vec<Stack>> = Mutex::new(Vec::new());
+
+/// A stack for one child, given back when this is dropped.
+pub(super) struct Borrowed(Option<Stack>);
+
+impl Borrowed {
     pub(super) fn new() -> io::Result<Self> {
+        let unused = UNUSED.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        unused.map_or_else(Stack::new, Ok).map(|stack| Self(Some(stack)))
+    }
+
+    /// The highest address, where a stack begins.
+    pub(super) fn top(&self) -> *mut c_void {
+        self.0.as_ref().map_or(ptr::null_mut(), Stack::top)
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        let mut unused = UNUSED.lock().unwrap_or_else(PoisonError::into_inner);
+        if unused.len() < KEPT {
+            unused.extend(self.0.take());
+        }
+    }
+}
+
+impl Stack {
+    fn new() -> io::Result<Self> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
         // SAFETY: a new anonymous mapping, wherever the kernel puts it, touches nothing else.
         let base =
@@ -38,7 +70,7 @@ impl Stack {
     }
 
     /// The highest address, where a stack begins; aligned as every ABI wants it, being a page's.
-    pub(super) fn top(&self) -> *mut c_void {
+    fn top(&self) -> *mut c_void {
         // SAFETY: one past the end of the mapping, which is not read.
         unsafe { self.base.byte_add(GUARD + SIZE) }
     }

@@ -39,16 +39,17 @@ impl Leftovers {
         record: Record,
         passed: Option<OwnedFd>,
     ) -> io::Result<()> {
-        let Record::Made { target, part, above, inode } = record else { return Ok(()) };
+        let Record::Made { target, end, above, inode } = record else { return Ok(()) };
         self.directories.extend(passed);
-        let parts = target_of(program, target).map_or(&[][..], |target| &target.parts);
-        let (part, above) = (part as usize, above as usize);
+        let path = target_of(program, target).map_or(&[][..], |target| target.path.to_bytes());
+        let path = Path::new(OsStr::from_bytes(path.get(..end as usize).ok_or(Errno::EPROTO)?));
         // The kernel drops a descriptor that the receiver has no room for.
         let directory = self.directories.len().checked_sub(1).ok_or(Errno::EMFILE)?;
-        let names = parts.get(part.saturating_sub(above)..=part).ok_or(Errno::EPROTO)?;
-        let mut names = names.iter().map(|part| OsStr::from_bytes(part.name.as_bytes()));
-        let name = names.next_back().map(PathBuf::from).unwrap_or_default();
-        self.made.push(Made { directory, parent: names.collect(), name, inode });
+        let names: Vec<_> = path.components().collect();
+        let (name, parents) = names.split_last().ok_or(Errno::EPROTO)?;
+        let parents = parents.iter().skip(parents.len().saturating_sub(above as usize));
+        let (parent, name) = (parents.collect(), name.as_os_str().into());
+        self.made.push(Made { directory, parent, name, inode });
         Ok(())
     }
 

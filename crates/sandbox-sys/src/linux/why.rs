@@ -130,15 +130,20 @@ pub(super) fn step_hint(step: &Step, errno: i32) -> Option<String> {
         (Step::Bind { .. } | Step::Mount { .. }, libc::ENOENT) => {
             "the source is missing, or the target is a dangling symbolic link"
         }
-        (Step::MakeTarget { .. } | Step::MakeDirectory(_), libc::EACCES | libc::EPERM) => {
-            "the mount point is missing, and the caller may not make it in this tree"
-        }
-        (Step::MakeTarget { .. } | Step::MakeDirectory(_), libc::EROFS) => {
+        (
+            Step::MakeTarget { .. } | Step::MakeDirectory(_) | Step::MakeFile(_),
+            libc::EACCES | libc::EPERM,
+        ) => "the mount point is missing, and the caller may not make it in this tree",
+        (Step::MakeTarget { .. } | Step::MakeDirectory(_) | Step::MakeFile(_), libc::EROFS) => {
             "the mount point is missing, in a read-only file system"
         }
-        (Step::Mount { .. } | Step::MakeTarget { .. } | Step::MakeDirectory(_), libc::ENOTDIR) => {
-            "a file is in the way"
-        }
+        (
+            Step::Mount { .. }
+            | Step::MakeTarget { .. }
+            | Step::MakeDirectory(_)
+            | Step::MakeFile(_),
+            libc::ENOTDIR,
+        ) => "a file is in the way",
         (Step::HoldWritable(_) | Step::Find(_) | Step::Reopen(_), libc::ENOENT) => {
             "a writable path must exist in the sandbox"
         }

@@ -147,8 +147,17 @@ pub(super) struct FileId {
 
 /// fstat(2)
 pub(super) fn stat(fd: Fd) -> Result<FileId, Errno> {
+    stat_at(fd, c"", libc::AT_EMPTY_PATH)
+}
+
+/// lstat(2) of what a directory holds.
+pub(super) fn stat_in(directory: Fd, name: &CStr) -> Result<FileId, Errno> {
+    stat_at(directory, name, libc::AT_SYMLINK_NOFOLLOW)
+}
+
+fn stat_at(directory: Fd, name: &CStr, flags: i32) -> Result<FileId, Errno> {
     let mut stat = MaybeUninit::<libc::stat>::zeroed();
-    let words = [word(fd), text(c""), from_mut(&mut stat) as usize, word(libc::AT_EMPTY_PATH)];
+    let words = [word(directory), text(name), from_mut(&mut stat) as usize, word(flags)];
     call(libc::SYS_newfstatat, words)?;
     // SAFETY: zeroed, and filled in by the kernel; plain integers either way.
     let stat = unsafe { stat.assume_init() };
