@@ -98,7 +98,9 @@ impl fmt::Display for Step {
             }
             Self::DropCapabilities => f.write_str("drop all capabilities"),
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
-            Self::BlockTerminalInput => f.write_str("refuse TIOCSTI and TIOCLINUX"),
+            Self::BlockTerminalInput => {
+                f.write_str("refuse TIOCSTI and TIOCLINUX, where the session has a terminal")
+            }
         }
     }
 }

@@ -152,7 +152,8 @@ pub enum Step {
     DropCapabilities,
     /// No program can give privileges any more (`PR_SET_NO_NEW_PRIVS`).
     NoNewPrivileges,
-    /// Refuses to push input into a terminal (`TIOCSTI`, `TIOCLINUX`), by a seccomp filter.
+    /// Refuses to push input into the session's terminal (`TIOCSTI`, `TIOCLINUX`), by a seccomp filter;
+    /// there is nothing to refuse where the session has none.
     BlockTerminalInput,
 }
 

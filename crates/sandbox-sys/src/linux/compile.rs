@@ -15,6 +15,7 @@ use sandbox_core::{
 use super::kernel::Depth;
 use super::program::{Act, Image, Op, Program, Target, TargetKind, map_line};
 use super::protocol::INIT_NAME;
+use super::terminal;
 use crate::error::SpawnError;
 use crate::words::{Words, c_string};
 
@@ -143,6 +144,7 @@ impl Compiler {
             Step::SetIds { uid, gid } => Act::SetIds { uid: *uid, gid: *gid },
             Step::DropCapabilities => Act::DropCapabilities,
             Step::NoNewPrivileges => Act::NoNewPrivileges,
+            Step::BlockTerminalInput if !terminal::is_there() => return Ok(()),
             Step::BlockTerminalInput => Act::BlockTerminalInput,
             _ => return Err(io::ErrorKind::Unsupported.into()),
         };

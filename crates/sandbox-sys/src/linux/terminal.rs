@@ -10,6 +10,9 @@
 #![allow(clippy::cast_possible_truncation, reason = "BPF codes have 16 bits")]
 
 use libc::sock_filter;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541C;
@@ -84,3 +87,12 @@ pub(super) const FILTER: &[sock_filter] = &[
     answer(ALLOW),
     answer(REFUSE),
 ];
+
+/// Whether the session has a terminal, into which the command, being of that session, could type. A
+/// filter costs time, when it is made and at every system call of the command.
+///
+/// Without one the command could only get a terminal that is no other session's: nobody reads there.
+pub(super) fn is_there() -> bool {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    !matches!(open("/dev/tty", flags, Mode::empty()), Err(Errno::ENXIO))
+}
