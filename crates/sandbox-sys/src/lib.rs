@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 mod descriptors;
+mod end;
 mod error;
 mod launcher;
 #[cfg(native_engine)]

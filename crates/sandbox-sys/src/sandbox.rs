@@ -9,7 +9,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sandbox_core::{BackendName, Captured, Downgrade, Note, Outcome, Plan};
 
-use crate::engine::{self, End, Process};
+use crate::end::End;
+use crate::engine::{self, Process};
 use crate::error::{SpawnError, WaitError};
 use crate::signals::HeldSignals;
 use crate::streams::{Collector, Flow, Streams};

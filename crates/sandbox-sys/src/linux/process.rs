@@ -14,6 +14,7 @@ use sandbox_core::{Status, Usage};
 
 use super::protocol::{Message, Record};
 use super::undo::Leftovers;
+use crate::end::{End, Life, decode};
 use crate::error::WaitError;
 
 /// The init of one sandbox.
@@ -36,19 +37,6 @@ pub(super) enum Scope {
     Namespace,
     /// Only itself: it must be asked to kill what it has started.
     Descendants,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Life {
-    Running,
-    Reaped,
-}
-
-/// How a sandbox ended.
-#[derive(Debug)]
-pub(crate) struct End {
-    pub(crate) status: Status,
-    pub(crate) usage: Usage,
 }
 
 impl Process {
@@ -137,13 +125,6 @@ impl Drop for Process {
 
 fn reading(error: io::Error) -> WaitError {
     WaitError::host("hear from the sandbox", error)
-}
-
-fn decode(status: i32) -> Status {
-    if libc::WIFSIGNALED(status) {
-        return Status::Signaled(libc::WTERMSIG(status));
-    }
-    Status::Exited(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX))
 }
 
 /// Blocks until one of some descriptors is readable or hung up.

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use sandbox_core::{Session, Status, Usage};
 
 use super::mounts::Mounts;
+use crate::end::{End, Life, decode};
 use crate::error::WaitError;
 
 /// The command, which leads a process group where it has a session of its own.
@@ -21,19 +22,6 @@ pub(crate) struct Process {
     news: PipeReader,
     mounts: Mounts,
     life: Life,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Life {
-    Running,
-    Reaped,
-}
-
-/// How a sandbox ended.
-#[derive(Debug)]
-pub(crate) struct End {
-    pub(crate) status: Status,
-    pub(crate) usage: Usage,
 }
 
 impl Process {
@@ -108,13 +96,6 @@ impl Drop for Process {
 fn watch(pid: libc::pid_t, writer: PipeWriter) {
     let _ = wait_without_reaping(pid);
     drop(writer);
-}
-
-fn decode(status: libc::c_int) -> Status {
-    if libc::WIFSIGNALED(status) {
-        return Status::Signaled(libc::WTERMSIG(status));
-    }
-    Status::Exited(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX))
 }
 
 #[allow(unsafe_code, reason = "waitid(2), which nix does not offer everywhere")]

@@ -16,7 +16,8 @@ use tempfile::TempDir;
 use super::mounts::Mounts;
 use super::process::Process;
 use super::program::Mounting;
-use super::{End, assume, probe, spawn};
+use super::{assume, probe, spawn};
+use crate::end::End;
 use crate::error::SpawnError;
 use crate::streams::{Collector, Flow, Streams};
 
