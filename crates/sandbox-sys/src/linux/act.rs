@@ -90,21 +90,21 @@ impl Act {
                 let tree = kernel::clone_tree(libc::AT_FDCWD, source, *depth)?;
                 attach(tree, *attributes, *depth, inside(state.root, target))
             }
-            Self::Mount { kind, data, flags, target } => {
-                let target = inside_directory(state.root, target)?;
+            Self::Mount { kind, data, flags, target: path, id } => {
+                let target = inside_directory(state.root, path)?;
                 let done = kernel::change_directory(target)
                     .and_then(|()| kernel::mount_here(kind, kind, *flags, data));
                 kernel::close(target);
-                done
+                done.and_then(|()| note(*id, state.root, path, program))
             }
             Self::Restrict { target, attributes, missing } => {
                 match (inside(state.root, target), missing) {
-                    (Err(libc::ENOENT), Missing::IsFine) => Ok(()),
+                    (Err(libc::ENOENT | libc::ENOTDIR), Missing::IsFine) => Ok(()),
                     (target, _) => cover(target?, *attributes),
                 }
             }
             Self::Mask(path) => match inside(state.root, path) {
-                Err(libc::ENOENT) => Ok(()),
+                Err(libc::ENOENT | libc::ENOTDIR) => Ok(()),
                 target => mask(target?),
             },
             Self::Hold { path, slot } => {
@@ -122,9 +122,15 @@ impl Act {
                 let tree = program.held[*slot].load(Relaxed);
                 attach(tree, 0, Depth::Single, inside(state.root, path))
             }
-            Self::Reopen(path) => {
+            Self::Reopen { path, id } => {
                 let mount = inside(state.root, path)?;
-                let done = kernel::make_writable(mount);
+                let noted = id.and_then(|id| program.ids.get(id)).map(|id| id.load(Relaxed));
+                // Another mount may be there, and be read-only for a reason.
+                let done = match kernel::mount_id(mount) {
+                    Ok(id) if Some(id) == noted => kernel::make_writable(mount),
+                    Ok(_) => Err(libc::EBUSY),
+                    Err(errno) => Err(errno),
+                };
                 kernel::close(mount);
                 done
             }
@@ -159,6 +165,15 @@ fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
 
 fn inside_directory(root: i32, path: &CStr) -> Result<i32, Errno> {
     kernel::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY)
+}
+
+/// Notes which mount has just been made at a path.
+fn note(id: Option<usize>, root: i32, path: &CStr, program: &Program) -> Result<(), Errno> {
+    let Some(slot) = id.and_then(|id| program.ids.get(id)) else { return Ok(()) };
+    let mount = inside(root, path)?;
+    let found = kernel::mount_id(mount);
+    kernel::close(mount);
+    found.map(|id| slot.store(id, Relaxed))
 }
 
 fn open_directory(path: &CStr) -> Result<i32, Errno> {

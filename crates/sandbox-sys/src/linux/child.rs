@@ -20,6 +20,7 @@ use super::protocol::{ARGV_PARAMETERS, OWN_PID_NAMESPACE, Parameters, Record};
 /// Steps beyond those of any plan.
 pub(super) const STREAMS: u32 = u32::MAX - 1;
 pub(super) const START_INIT: u32 = u32::MAX - 2;
+pub(super) const FIND_CHILDREN: u32 = u32::MAX - 3;
 pub(super) const EXECUTE: u32 = 0x7fff_ffff;
 
 /// What the child is started with.
@@ -39,7 +40,7 @@ pub(super) extern "C" fn main(order: *mut c_void) -> libc::c_int {
     let order = unsafe { &*order.cast::<Order<'_>>() };
     let Err((step, errno)) = order.run() else { kernel::exit(0) };
     let record = Record::Failed { step, errno, detail: 0 };
-    let _ = kernel::send(order.descriptors.socket, &record.to_bytes(), None);
+    let _ = kernel::send(order.descriptors.socket, &record.to_bytes(), &[]);
     kernel::exit(1)
 }
 
@@ -54,7 +55,11 @@ impl Order<'_> {
         };
         // Only the host's /proc can be asked, and only while it is there.
         let children = match self.init_flags & OWN_PID_NAMESPACE {
-            0 => kernel::open(c"/proc/thread-self/children", libc::O_RDONLY).unwrap_or(-1),
+            // Without it, what the command leaves behind could not be found.
+            0 if self.program.exec.is_some() => {
+                let path = c"/proc/thread-self/children";
+                kernel::open(path, libc::O_RDONLY).map_err(|errno| (FIND_CHILDREN, errno))?
+            }
             _ => -1,
         };
         let mut state = State::new(self.descriptors.socket, self.rights);

@@ -29,6 +29,12 @@ pub(super) fn program(plan: &Plan) -> Result<Program, SpawnError> {
 /// Compiles steps that end without an exec.
 pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
     let mut compiler = Compiler::default();
+    for step in steps {
+        if let Step::Reopen(path) = step {
+            let slot = compiler.reopened.len();
+            compiler.reopened.entry(path.clone()).or_insert(slot);
+        }
+    }
     for (index, step) in (0..).zip(steps) {
         compiler.step = index;
         compiler.compile(step).map_err(|source| SpawnError::Step {
@@ -39,7 +45,8 @@ pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
         })?;
     }
     let held = (0..compiler.held.len()).map(|_| (-1).into()).collect();
-    Ok(Program { ops: compiler.ops, exec: None, held })
+    let ids = (0..compiler.reopened.len()).map(|_| 0.into()).collect();
+    Ok(Program { ops: compiler.ops, exec: None, held, ids })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +64,8 @@ struct Compiler {
     /// What is mounted where so far, and whether that is the host's or memory of the sandbox's.
     places: Vec<(InsidePath, Place)>,
     targets: u32,
+    /// The slot of each mount that is reopened later.
+    reopened: BTreeMap<InsidePath, usize>,
 }
 
 impl Compiler {
@@ -114,7 +123,7 @@ impl Compiler {
                     _ => Place::Memory,
                 };
                 self.places.push((target.clone(), place));
-                mount(filesystem, target, flags)?
+                mount(filesystem, target, flags, self.reopened.get(target).copied())?
             }
             Step::Restrict { target, flags, missing } => Act::Restrict {
                 target: inside(target)?,
@@ -134,7 +143,10 @@ impl Compiler {
                 let slot = *self.held.get(path).ok_or_else(unheld)?;
                 Act::Release { path: inside(path)?, slot }
             }
-            Step::Reopen(path) => Act::Reopen(inside(path)?),
+            Step::Reopen(path) => {
+                let id = self.reopened.get(path).copied();
+                Act::Reopen { path: inside(path)?, id }
+            }
             Step::PivotRoot => Act::PivotRoot,
             Step::Chroot => Act::Chroot,
             Step::LoopbackUp => Act::LoopbackUp,
@@ -168,7 +180,12 @@ impl Compiler {
     }
 }
 
-fn mount(filesystem: &NewFilesystem, target: &InsidePath, flags: &[MountFlag]) -> io::Result<Act> {
+fn mount(
+    filesystem: &NewFilesystem,
+    target: &InsidePath,
+    flags: &[MountFlag],
+    id: Option<usize>,
+) -> io::Result<Act> {
     let (kind, data) = match filesystem {
         NewFilesystem::Proc => (c"proc", CString::default()),
         NewFilesystem::Sysfs => (c"sysfs", CString::default()),
@@ -196,7 +213,7 @@ fn mount(filesystem: &NewFilesystem, target: &InsidePath, flags: &[MountFlag]) -
         _ => return Err(io::ErrorKind::Unsupported.into()),
     };
     let flags = flags.iter().fold(0, |all, flag| all | mount_flag(*flag));
-    Ok(Act::Mount { kind, data, flags, target: inside(target)? })
+    Ok(Act::Mount { kind, data, flags, target: inside(target)?, id })
 }
 
 /// A path in overlayfs's options, where `:`, `,` and `\` need a backslash.

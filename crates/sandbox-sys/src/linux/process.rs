@@ -65,18 +65,16 @@ impl Process {
         match self.scope {
             // Not even a stopped init survives this, and nothing survives its init.
             Scope::Namespace => send_signal(&self.pidfd, libc::SIGKILL),
-            // The command is of the same user, and may have stopped it.
-            Scope::Descendants => {
-                self.tell(Message::Kill)?;
-                send_signal(&self.pidfd, libc::SIGCONT)
-            }
+            Scope::Descendants => self.tell(Message::Kill),
         }
     }
 
     fn tell(&self, message: Message) -> io::Result<()> {
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         match send(self.socket.as_raw_fd(), &[message.to_byte()], flags) {
-            // It has ended: there is nobody left to tell.
+            // The command is of the same user, and may have stopped it.
+            Ok(_) if self.scope == Scope::Descendants => send_signal(&self.pidfd, libc::SIGCONT),
+            // In the second case it has ended: there is nobody left to tell.
             Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
@@ -139,30 +137,36 @@ pub(super) fn wait_readable(fds: &[BorrowedFd<'_>]) -> io::Result<Vec<bool>> {
     }
 }
 
-/// The record that has come, if one has, and the descriptor that came with it. Never blocks.
-pub(super) fn receive_passed(socket: &OwnedFd) -> io::Result<(Option<Record>, Option<OwnedFd>)> {
+/// The record that has come, if one has, and the descriptors that came with it. Never blocks.
+///
+/// # Errors
+/// `EMFILE` if there was no room for a descriptor.
+pub(super) fn receive_passed(socket: &OwnedFd) -> io::Result<(Option<Record>, Vec<OwnedFd>)> {
     let mut bytes = [0; Record::LEN];
     let mut pieces = [IoSliceMut::new(&mut bytes)];
-    let mut space = cmsg_space!(RawFd);
+    let mut space = cmsg_space!([RawFd; 2]);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let (count, passed) = loop {
         match recvmsg::<()>(socket.as_raw_fd(), &mut pieces, Some(&mut space), flags) {
+            Ok(message) if message.flags.contains(MsgFlags::MSG_CTRUNC) => {
+                return Err(Errno::EMFILE.into());
+            }
             Ok(message) => {
-                let passed = message.cmsgs()?.find_map(|control| match control {
-                    ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
+                let fds = message.cmsgs()?.filter_map(|control| match control {
+                    ControlMessageOwned::ScmRights(fds) => Some(fds),
                     _ => None,
                 });
-                break (message.bytes, passed);
+                break (message.bytes, fds.flatten().collect::<Vec<_>>());
             }
             Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN | Errno::ECONNRESET) => return Ok((None, None)),
+            Err(Errno::EAGAIN | Errno::ECONNRESET) => return Ok((None, Vec::new())),
             Err(errno) => return Err(errno.into()),
         }
     };
-    // SAFETY: the kernel has just put it into our table, for this message.
+    // SAFETY: the kernel has just put them into our table, for this message.
     #[allow(unsafe_code, reason = "takes ownership of a descriptor that was passed to us")]
-    let passed = passed.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-    Ok((Record::from_bytes(&bytes[..count]), passed))
+    let passed = passed.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok((Record::from_bytes(&bytes[..count]), passed.collect()))
 }
 
 /// The record that has come, if one has. Never blocks.
@@ -193,7 +197,7 @@ fn reap(pidfd: &OwnedFd) -> io::Result<()> {
 
 /// pidfd_send_signal(2); nothing where the process has ended.
 #[allow(unsafe_code, reason = "libc has no wrapper")]
-fn send_signal(pidfd: &OwnedFd, signal: libc::c_int) -> io::Result<()> {
+pub(super) fn send_signal(pidfd: &OwnedFd, signal: libc::c_int) -> io::Result<()> {
     // SAFETY: no pointers but a null one, which the call takes.
     let sent = unsafe {
         let no_info = std::ptr::null::<libc::siginfo_t>();

@@ -3,7 +3,7 @@
 //! The caller owns all of it. The child only reads, but for the atomics, which are its notes.
 
 use std::ffi::{CStr, CString};
-use std::sync::atomic::{AtomicI32, AtomicPtr};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64};
 
 use sandbox_core::{IdMap, Missing};
 
@@ -15,6 +15,8 @@ pub(super) struct Program {
     pub(super) exec: Option<Image>,
     /// Held mounts, one for each [`Act::Hold`], filled in by the child.
     pub(super) held: Vec<AtomicI32>,
+    /// The ids of mounts that will be reopened, filled in by the child.
+    pub(super) ids: Vec<AtomicU64>,
 }
 
 /// One operation, and the step of the plan that it belongs to.
@@ -51,6 +53,8 @@ pub(super) enum Act {
         data: CString,
         flags: libc::c_ulong,
         target: CString,
+        /// Where its id is noted, if it will be reopened.
+        id: Option<usize>,
     },
     Restrict {
         target: CString,
@@ -68,7 +72,10 @@ pub(super) enum Act {
         path: CString,
         slot: usize,
     },
-    Reopen(CString),
+    Reopen {
+        path: CString,
+        id: Option<usize>,
+    },
     PivotRoot,
     Chroot,
     LoopbackUp,

@@ -4,12 +4,12 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
-use nix::sys::prctl::{get_dumpable, set_dumpable};
+use nix::sys::prctl::set_dumpable;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use sandbox_core::{Namespace, Plan, Session, Step};
 
 use super::act::Rights;
-use super::child::{EXECUTE, Order, START_INIT, STREAMS};
+use super::child::{EXECUTE, FIND_CHILDREN, Order, START_INIT, STREAMS};
 use super::init_file::InitFile;
 use super::process::{self, Process, Scope};
 use super::program::{Descriptors, Program};
@@ -143,12 +143,23 @@ fn run(
 fn hear(
     socket: &OwnedFd,
     pidfd: &OwnedFd,
-    mut made: impl FnMut(Record, Option<OwnedFd>) -> io::Result<()>,
+    mut made: impl FnMut(Record, Vec<OwnedFd>) -> io::Result<()>,
 ) -> io::Result<Option<Record>> {
     let mut noted = Ok(());
     loop {
         let Ok(ready) = process::wait_readable(&[socket.as_fd(), pidfd.as_fd()]) else { continue };
-        let (record, passed) = process::receive_passed(socket).unwrap_or_default();
+        let received = process::receive_passed(socket);
+        if let (Err(_), Ok(())) = (&received, &noted) {
+            // Something was made that could not be removed: it goes no further.
+            process::send_signal(pidfd, libc::SIGKILL)?;
+        }
+        let (record, passed) = match received {
+            Ok(received) => received,
+            Err(error) => {
+                noted = noted.and(Err(error));
+                continue;
+            }
+        };
         if let Some(record @ Record::Made { .. }) = record {
             noted = noted.and_then(|()| made(record, passed));
             continue;
@@ -164,6 +175,7 @@ fn hear(
 fn failed(step: u32, errno: i32) -> Failure {
     match step {
         STREAMS => Failure::Child { action: "set up the command's streams", errno },
+        FIND_CHILDREN => Failure::Child { action: "find the command's descendants", errno },
         START_INIT => Failure::Child { action: "start the sandbox's init", errno },
         EXECUTE => Failure::Exec { errno },
         step => Failure::Step { index: step as usize, errno },
@@ -225,11 +237,18 @@ struct Dumpable;
 /// How many children share our memory now, and what the attribute was before the first of them.
 static SHARED: Mutex<(usize, bool)> = Mutex::new((0, false));
 
+/// Not the wrapper of a library: those know yes and no, and `fs.suid_dumpable` can make it "by root".
+#[allow(unsafe_code, reason = "prctl(2)")]
+pub(super) fn is_dumpable() -> bool {
+    // SAFETY: takes no pointer.
+    unsafe { libc::prctl(libc::PR_GET_DUMPABLE) == 1 }
+}
+
 impl Dumpable {
     fn keep() -> Self {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if shared.0 == 0 {
-            shared.1 = get_dumpable() == Ok(true);
+            shared.1 = is_dumpable();
         }
         shared.0 += 1;
         Self
@@ -240,7 +259,7 @@ impl Drop for Dumpable {
     fn drop(&mut self) {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.0 -= 1;
-        if shared.0 == 0 && shared.1 && get_dumpable() == Ok(false) {
+        if shared.0 == 0 && shared.1 && !is_dumpable() {
             let _ = set_dumpable(true);
         }
     }

@@ -1,4 +1,4 @@
-//! Removes the mount points that a sandbox made on the host.
+//! Removes the mount points that a sandbox made on the host, unless another one uses them by now.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -25,6 +25,8 @@ pub(super) struct Leftovers {
 /// A directory or an empty file, below one of the directories.
 #[derive(Debug)]
 struct Made {
+    /// A share of the lock on it.
+    lock: OwnedFd,
     directory: usize,
     parent: PathBuf,
     name: PathBuf,
@@ -37,19 +39,21 @@ impl Leftovers {
         &mut self,
         program: &Program,
         record: Record,
-        passed: Option<OwnedFd>,
+        passed: Vec<OwnedFd>,
     ) -> io::Result<()> {
         let Record::Made { target, end, above, inode } = record else { return Ok(()) };
+        let mut passed = passed.into_iter();
+        // The kernel drops a descriptor that the receiver has no room for.
+        let lock = passed.next().ok_or(Errno::EMFILE)?;
         self.directories.extend(passed);
         let path = target_of(program, target).map_or(&[][..], |target| target.path.to_bytes());
         let path = Path::new(OsStr::from_bytes(path.get(..end as usize).ok_or(Errno::EPROTO)?));
-        // The kernel drops a descriptor that the receiver has no room for.
         let directory = self.directories.len().checked_sub(1).ok_or(Errno::EMFILE)?;
         let names: Vec<_> = path.components().collect();
         let (name, parents) = names.split_last().ok_or(Errno::EPROTO)?;
         let parents = parents.iter().skip(parents.len().saturating_sub(above as usize));
         let (parent, name) = (parents.collect(), name.as_os_str().into());
-        self.made.push(Made { directory, parent, name, inode });
+        self.made.push(Made { lock, directory, parent, name, inode });
         Ok(())
     }
 
@@ -73,7 +77,11 @@ fn target_of(program: &Program, number: u32) -> Option<&Target> {
 }
 
 impl Made {
-    fn remove(&self, directory: BorrowedFd<'_>) -> io::Result<()> {
+    fn remove(self, directory: BorrowedFd<'_>) -> io::Result<()> {
+        // Others hold it: the last of them removes it.
+        let Ok(_alone) = Flock::lock(self.lock, FlockArg::LockExclusiveNonblock) else {
+            return Ok(());
+        };
         let below;
         let parent = if self.parent.as_os_str().is_empty() {
             directory

@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use super::spawn::is_dumpable;
 use sandbox_core::{Missing, Namespace, NewFilesystem, Obstacle, Recursion, Step, WhyNot};
 
 const USERNS_CLONE: &str = "/proc/sys/kernel/unprivileged_userns_clone";
@@ -150,8 +151,22 @@ pub(super) fn step_hint(step: &Step, errno: i32) -> Option<String> {
         (Step::HoldWritable(_), libc::EMFILE) => {
             "each writable path takes a file descriptor: raise the hard limit, `ulimit -Hn`"
         }
-        (Step::ChangeDirectory(_) | Step::KeepDirectory, libc::ENOENT) => {
+        (Step::ChangeDirectory(_), libc::ENOENT) => {
             "the working directory must exist in the sandbox"
+        }
+        (Step::KeepDirectory, libc::ENOENT) => {
+            let here = std::env::current_dir().unwrap_or_default();
+            let hint = format!("{} does not exist in the sandbox", here.display());
+            return Some(hint);
+        }
+        (Step::MapIds { .. }, libc::EACCES | libc::EPERM) if !is_dumpable() => {
+            "this process is not dumpable, so its /proc files belong to root: prctl(2), PR_SET_DUMPABLE"
+        }
+        (Step::PrivateMounts, libc::EINVAL) => {
+            "the caller's own root is no mount point, as in a chroot: mount --bind it on itself first"
+        }
+        (Step::Reopen(_), libc::EBUSY) => {
+            "something else is mounted there, by another name: use one name for the place"
         }
         (Step::RootTree(_), libc::ENOTDIR) => "the root must be a directory",
         (Step::PivotRoot, libc::EINVAL) => {
@@ -184,6 +199,10 @@ pub(super) fn memfd_noexec() -> bool {
 }
 
 pub(super) fn child_hint(errno: i32) -> Option<String> {
+    if errno == libc::ENOENT {
+        let hint = "without processes = isolated this takes /proc/thread-self/children, proc(5)";
+        return Some(hint.to_owned());
+    }
     (errno == libc::EACCES && memfd_noexec())
         .then(|| "vm.memfd_noexec is 2; as root: sysctl vm.memfd_noexec=1".to_owned())
 }

@@ -93,13 +93,12 @@ pub(super) fn write(fd: Fd, bytes: &[u8]) -> Result<(), Errno> {
     }
 }
 
-/// sendmsg(2) of some bytes and perhaps a descriptor (unix(7), `SCM_RIGHTS`).
-pub(super) fn send(socket: Fd, bytes: &[u8], passed: Option<Fd>) -> Result<(), Errno> {
+/// sendmsg(2) of some bytes and at most two descriptors (unix(7), `SCM_RIGHTS`).
+pub(super) fn send(socket: Fd, bytes: &[u8], passed: &[Fd]) -> Result<(), Errno> {
     #[repr(C)]
     struct Passed {
         header: libc::cmsghdr,
-        descriptor: Fd,
-        padding: i32,
+        descriptors: [Fd; 2],
     }
     let mut piece =
         libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
@@ -109,11 +108,13 @@ pub(super) fn send(socket: Fd, bytes: &[u8], passed: Option<Fd>) -> Result<(), E
     let mut control: Passed = unsafe { core::mem::zeroed() };
     message.msg_iov = from_mut(&mut piece);
     message.msg_iovlen = 1;
-    if let Some(passed) = passed {
-        control.header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<Fd>()) as _;
+    if !passed.is_empty() {
+        control.header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of_val(passed)) as _;
         control.header.cmsg_level = libc::SOL_SOCKET;
         control.header.cmsg_type = libc::SCM_RIGHTS;
-        control.descriptor = passed;
+        for (to, from) in control.descriptors.iter_mut().zip(passed) {
+            *to = *from;
+        }
         message.msg_control = from_mut(&mut control).cast();
         message.msg_controllen = size_of::<Passed>() as _;
     }
@@ -142,7 +143,11 @@ pub(super) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
 pub(super) struct FileId {
     pub(super) device: u64,
     pub(super) inode: u64,
+    /// `S_IFDIR` and the like.
     pub(super) kind: u32,
+    /// The permission bits, with the three above them.
+    pub(super) mode: u32,
+    pub(super) size: i64,
 }
 
 /// fstat(2)
@@ -161,7 +166,13 @@ fn stat_at(directory: Fd, name: &CStr, flags: i32) -> Result<FileId, Errno> {
     call(libc::SYS_newfstatat, words)?;
     // SAFETY: zeroed, and filled in by the kernel; plain integers either way.
     let stat = unsafe { stat.assume_init() };
-    Ok(FileId { device: stat.st_dev, inode: stat.st_ino, kind: stat.st_mode & libc::S_IFMT })
+    Ok(FileId {
+        device: stat.st_dev,
+        inode: stat.st_ino,
+        kind: stat.st_mode & libc::S_IFMT,
+        mode: stat.st_mode & !libc::S_IFMT,
+        size: stat.st_size,
+    })
 }
 
 /// mkdirat(2)
@@ -170,11 +181,38 @@ pub(super) fn make_directory(parent: Fd, name: &CStr, mode: u32) -> Result<(), E
 }
 
 /// openat(2) for a new empty file.
-pub(super) fn make_file(parent: Fd, name: &CStr) -> Result<(), Errno> {
+pub(super) fn make_file(parent: Fd, name: &CStr, mode: u32) -> Result<(), Errno> {
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    let fd = call(libc::SYS_openat, [word(parent), text(name), word(flags), 0o644])?;
+    let fd = call(libc::SYS_openat, [word(parent), text(name), word(flags), mode as usize])?;
     close(descriptor(fd));
     Ok(())
+}
+
+/// openat(2) to read a directory or file, not a link; what would block is not waited for.
+pub(super) fn open_at(parent: Fd, name: &CStr) -> Result<Fd, Errno> {
+    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    call(libc::SYS_openat, [word(parent), text(name), word(flags), 0]).map(descriptor)
+}
+
+/// flock(2)
+pub(super) fn lock(fd: Fd, operation: i32) -> Result<(), Errno> {
+    call(libc::SYS_flock, [word(fd), word(operation)]).map(drop)
+}
+
+/// nanosleep(2) for a millisecond.
+pub(super) fn pause() {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    let _ = call(libc::SYS_nanosleep, [from_ref(&time) as usize, 0]);
+}
+
+/// statx(2): the id of the mount that a descriptor is on.
+pub(super) fn mount_id(fd: Fd) -> Result<u64, Errno> {
+    const STATX_MNT_ID: usize = 0x1000;
+    // SAFETY: statx is plain integers, for which zero is valid.
+    let mut stat: libc::statx = unsafe { core::mem::zeroed() };
+    let empty = word(libc::AT_EMPTY_PATH);
+    let words = [word(fd), text(c""), empty, STATX_MNT_ID, from_mut(&mut stat) as usize];
+    call(libc::SYS_statx, words).map(|_| stat.stx_mnt_id)
 }
 
 /// symlinkat(2)
