@@ -105,9 +105,13 @@ impl Planner<'_> {
 
     /// Capabilities do not matter to files that user 0 owns.
     fn protect_host(&mut self) {
-        let another = matches!(self.config.user, User::Ids { uid, .. } if uid != 0);
-        if self.on_linux() && self.mounting() && self.host.uid == 0 && !another {
-            self.plan.steps.extend(protect_host(self.config));
+        let uid = match self.config.user {
+            User::Root => 0,
+            User::Ids { uid, .. } => uid,
+            _ => self.host.uid,
+        };
+        if self.on_linux() && self.mounting() {
+            self.plan.steps.extend(protect_host(self.config, uid));
         }
     }
 

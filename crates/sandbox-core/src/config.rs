@@ -274,6 +274,16 @@ impl SandboxConfig {
     /// A builder does this; call it on a configuration that was read from a file.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.env.validate()?;
+        if let User::Ids { uid, gid } = self.user {
+            for (field, id) in [("user.uid", uid), ("user.gid", gid)] {
+                // (uid_t) -1: for the kernel it means that nothing is to be changed.
+                if id == u32::MAX {
+                    let expected = "ids go from 0 to 4294967294".to_owned();
+                    let value = id.to_string().into();
+                    return Err(ConfigError::Invalid { field: field.into(), value, expected });
+                }
+            }
+        }
         if let Root::Directory(path) = &self.root {
             host_path(path, "root")?;
         }

@@ -19,8 +19,12 @@ const MASKED: [&str; 8] =
 /// The steps that protect the host from a command that is its user 0, where it can see the kernel's own
 /// files: in what `/proc` and `/sys` are in the root, and where a proc is mounted.
 ///
-/// For a sandbox with mounts of its own; they come after all other mounts.
-pub fn protect_host(config: &SandboxConfig) -> Vec<Step> {
+/// `uid` is who the command is on the host. For a sandbox with mounts of its own; the steps come after
+/// all other mounts.
+pub fn protect_host(config: &SandboxConfig, uid: u32) -> Vec<Step> {
+    if uid != 0 {
+        return Vec::new();
+    }
     let restrict = |target| {
         let flags = vec![MountFlag::ReadOnly];
         Step::Restrict { target, flags, missing: Missing::IsFine }

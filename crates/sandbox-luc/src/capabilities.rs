@@ -46,8 +46,12 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
         .with(&[Feature::MountMqueue], &mounting_with(Ability::Mqueue))
         .with(&[Feature::MountOverlay], &mounting_with(Ability::Overlay))
         .with(&[Feature::NetworkIsolated], &with(Ability::NetworkNamespace))
-        .with(&[Feature::ProcessesIsolated], &with(Ability::PidNamespace))
-        .with(&[Feature::IpcIsolated], &with(Ability::IpcNamespace))
+        // With the host's /proc they would be isolated by half.
+        .with(
+            &[Feature::ProcessesIsolated],
+            &mounting.and(&host.can_all(&[Ability::PidNamespace, Ability::FreshProc])),
+        )
+        .with(&[Feature::IpcIsolated], &mounting_with(Ability::IpcNamespace))
         .with(&[Feature::HostnameNamed], &with(Ability::UtsNamespace))
         .with(&[Feature::UserRoot], &base.and(&becoming(host, Target::Root)))
         .with(&[Feature::UserIds], &base.and(&becoming(host, Target::Others)))

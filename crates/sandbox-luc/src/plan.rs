@@ -20,6 +20,7 @@ pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
     planner.map_ids();
     if planner.mounting() {
         planner.root();
+        planner.hide_hosts();
         for mount in &config.extra_mounts {
             planner.mount(mount);
         }
@@ -30,6 +31,13 @@ pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
     }
     planner.finish();
     planner.plan
+}
+
+/// A fixed path of the host, inside.
+fn place(path: &str) -> InsidePath {
+    path.split('/')
+        .filter(|name| !name.is_empty())
+        .fold(InsidePath::root(), |at, name| at.join(name))
 }
 
 struct Planner<'a> {
@@ -57,6 +65,8 @@ impl Planner<'_> {
         config.root != Root::Host
             || config.writable != Writable::All
             || config.mounts == Isolation::Isolated
+            || config.processes == Isolation::Isolated
+            || config.ipc == Isolation::Isolated
             || !config.extra_mounts.is_empty()
     }
 
@@ -98,6 +108,27 @@ impl Planner<'_> {
             Root::Empty => Step::RootEmpty,
             _ => Step::RootTree("/".into()),
         });
+    }
+
+    /// On the host's own root, its processes and IPC objects can be reached as files, too.
+    fn hide_hosts(&mut self) {
+        let config = self.config;
+        if config.root != Root::Host {
+            return;
+        }
+        let [proc, shm, mqueue] = ["/proc", "/dev/shm", "/dev/mqueue"].map(place);
+        let is_covered =
+            |place: &InsidePath| config.extra_mounts.iter().any(|m| place.is_within(&m.target));
+        if config.processes == Isolation::Isolated && !is_covered(&proc) {
+            self.proc(&proc, &[]);
+        }
+        if config.ipc == Isolation::Isolated && !is_covered(&shm) {
+            let filesystem = NewFilesystem::Tmpfs { size: None, mode: 0o1777 };
+            self.fresh(filesystem, &shm, &[MountFlag::NoSuid, MountFlag::NoDev], &[]);
+        }
+        if config.ipc == Isolation::Isolated && !is_covered(&mqueue) {
+            self.push(Step::Mask(mqueue));
+        }
     }
 
     fn mount(&mut self, mount: &Mount) {
@@ -221,12 +252,12 @@ impl Planner<'_> {
 
     /// Where user 0 inside is the host's, files that it owns need no capability to be written.
     fn protect_host(&mut self) {
-        let another = matches!(self.config.user, User::Ids { uid, .. } if uid != 0);
-        if self.host.uid != 0 || (another && self.privileged()) {
-            return;
-        }
-        let steps = protect_host(self.config);
-        self.plan.steps.extend(steps);
+        let uid = match self.config.user {
+            User::Root if self.privileged() => 0,
+            User::Ids { uid, .. } if self.privileged() => uid,
+            _ => self.host.uid,
+        };
+        self.plan.steps.extend(protect_host(self.config, uid));
     }
 
     fn finish(&mut self) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use sandbox_core::{BackendName, Captured, Downgrade, Note, Outcome, Plan};
+use sandbox_core::{BackendName, Captured, Downgrade, Note, Outcome, Plan, Session};
 
 use crate::end::End;
 use crate::engine::{self, Process};
@@ -32,6 +32,7 @@ pub fn spawn(plan: &Plan) -> Result<SandboxChild, SpawnError> {
         outputs: [stdout, stderr],
         started,
         backend: plan.backend,
+        session: plan.exec.session,
         downgrades: plan.downgrades.clone(),
         notes: plan.notes.clone(),
         ignored_variable: None,
@@ -40,7 +41,7 @@ pub fn spawn(plan: &Plan) -> Result<SandboxChild, SpawnError> {
 
 /// A sandbox whose command has been started.
 ///
-/// Dropping it kills everything in it: a sandbox does not outlive its handle.
+/// Dropping it kills what is in it, as [`kill`](Self::kill) does: a sandbox does not outlive its handle.
 #[derive(Debug)]
 pub struct SandboxChild {
     /// The command's standard input, where it is [`Input::Piped`](sandbox_core::Input::Piped).
@@ -49,6 +50,7 @@ pub struct SandboxChild {
     outputs: [Option<Collector>; 2],
     started: Instant,
     backend: BackendName,
+    session: Session,
     downgrades: Vec<Downgrade>,
     notes: Vec<Note>,
     pub(crate) ignored_variable: Option<String>,
@@ -89,7 +91,8 @@ impl SandboxChild {
     /// Kills the command and everything else in the sandbox. Wait for it afterwards.
     ///
     /// Where the sandbox has processes of its own, nothing can escape this. Without, descendants of
-    /// the command are killed as they are found.
+    /// the command are killed as they are found, by the sandbox's init; a command that kills its init,
+    /// which is of the same user, can leave some behind.
     pub fn kill(&self) -> Result<(), WaitError> {
         self.process.kill().map_err(|error| WaitError::host("kill the sandbox", error))
     }
@@ -139,7 +142,7 @@ impl SandboxChild {
                 }
             }
             if let (true, Some(held)) = (ready.signal, held) {
-                for signal in held.take() {
+                for signal in held.take(self.session) {
                     self.signal(signal)?;
                 }
             }

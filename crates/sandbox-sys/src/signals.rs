@@ -12,6 +12,7 @@ mod linux {
 
     use nix::sys::signal::{SigSet, SigmaskHow, Signal};
     use nix::sys::signalfd::{SfdFlags, SignalFd};
+    use sandbox_core::Session;
 
     const FORWARDED: [Signal; 6] = [
         Signal::SIGHUP,
@@ -53,11 +54,12 @@ mod linux {
             Some(self.signals.as_fd())
         }
 
-        /// The signals that came, but for those that a terminal sent: the command has them already.
-        pub(crate) fn take(&self) -> Vec<i32> {
+        /// The signals that came; those that a terminal sent reach a command of the same session by
+        /// themselves.
+        pub(crate) fn take(&self, session: Session) -> Vec<i32> {
             let mut came = Vec::new();
             while let Ok(Some(info)) = self.signals.read_signal() {
-                if info.ssi_code != libc::SI_KERNEL {
+                if info.ssi_code != libc::SI_KERNEL || session == Session::New {
                     came.extend(i32::try_from(info.ssi_signo));
                 }
             }
@@ -77,6 +79,8 @@ mod other {
     use std::io;
     use std::os::fd::BorrowedFd;
 
+    use sandbox_core::Session;
+
     /// Nothing: the command is in the caller's process group, and gets what it gets.
     #[derive(Debug)]
     pub struct HeldSignals;
@@ -94,7 +98,7 @@ mod other {
             None
         }
 
-        pub(crate) fn take(&self) -> Vec<i32> {
+        pub(crate) fn take(&self, _: Session) -> Vec<i32> {
             Vec::new()
         }
     }

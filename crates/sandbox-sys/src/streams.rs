@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -37,8 +38,8 @@ fn open_input(input: &Input) -> Result<(Option<OwnedFd>, Option<File>), SpawnErr
     match input {
         Input::Inherit if callers_stream(0).is_some() => Ok((None, None)),
         Input::File(path) => {
-            let file = File::open(path).map_err(|error| opening(path, "stdin", error))?;
-            Ok((Some(above(file.into())?), None))
+            let mut options = OpenOptions::new();
+            Ok((Some(open_file(options.read(true), path, "stdin")?), None))
         }
         Input::Piped => {
             let (reader, writer) = pipe()?;
@@ -61,9 +62,8 @@ fn open_output(
             Ok((Some(writer), Some(Collector::new(reader.into(), *limit))))
         }
         Output::File(path) => {
-            let file = OpenOptions::new().append(true).create(true).open(path);
-            let file = file.map_err(|error| opening(path, name, error))?;
-            Ok((Some(above(file.into())?), None))
+            let mut options = OpenOptions::new();
+            Ok((Some(open_file(options.append(true).create(true), path, name)?), None))
         }
         _ => Ok((Some(null(OpenOptions::new().write(true))?), None)),
     }
@@ -77,6 +77,17 @@ fn share(output: Option<&OwnedFd>) -> Result<OwnedFd, SpawnError> {
         (None, None) => return null(OpenOptions::new().write(true)),
     };
     above(copy.map_err(piping)?)
+}
+
+/// Without waiting for the other end of a FIFO; the command then waits as usual.
+fn open_file(options: &mut OpenOptions, path: &Path, name: &str) -> Result<OwnedFd, SpawnError> {
+    let file = options.custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+    let file = file.map_err(|error| opening(path, name, error))?;
+    let flags = fcntl(&file, FcntlArg::F_GETFL).map(OFlag::from_bits_retain);
+    flags
+        .and_then(|flags| fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)))
+        .map_err(|errno| opening(path, name, errno.into()))?;
+    above(file.into())
 }
 
 fn null(options: &OpenOptions) -> Result<OwnedFd, SpawnError> {

@@ -203,7 +203,7 @@ fn support(
         }
         Err(
             Failure::Step { errno, .. } | Failure::Child { errno, .. } | Failure::Exec { errno },
-        ) => why::refused(what, errno),
+        ) => why::probed(what, errno, namespaces),
         Err(Failure::Killed) => WhyNot::new(Obstacle::Disabled, "the probe was killed"),
     };
     Ok(Support::No(why))

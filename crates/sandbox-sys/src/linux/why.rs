@@ -76,6 +76,28 @@ fn container(action: &str) -> WhyNot {
     .remedy("allow it in the container's seccomp profile, or run outside of the container")
 }
 
+/// The same for a probe, which may have failed at what comes first.
+pub(super) fn probed(what: &str, errno: i32, namespaces: &[Namespace]) -> WhyNot {
+    match errno {
+        libc::EINVAL if namespaces.contains(&Namespace::Mount) && is_in_chroot() => WhyNot::new(
+            Obstacle::Disabled,
+            "the caller's own root is no mount point, as in a chroot",
+        )
+        .remedy("mount --bind it on itself before entering it"),
+        libc::EACCES | libc::EPERM if namespaces.contains(&Namespace::User) && !is_dumpable() => {
+            let reason = "this process is not dumpable, so its /proc files belong to root";
+            WhyNot::new(Obstacle::Disabled, reason).remedy("prctl(PR_SET_DUMPABLE, 1), prctl(2)")
+        }
+        errno => refused(what, errno),
+    }
+}
+
+/// Whether `/` is no mount point: then it is not in the table of mounts.
+fn is_in_chroot() -> bool {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    !table.lines().any(|line| line.split(' ').nth(4) == Some("/"))
+}
+
 /// Why a step that follows the creation of the namespaces is refused.
 pub(super) fn refused(action: &str, errno: i32) -> WhyNot {
     let error = std::io::Error::from_raw_os_error(errno);

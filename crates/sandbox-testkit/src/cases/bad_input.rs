@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sandbox_core::{
-    ConfigError, Environment, Feature, Filesystem, Input, Mount, Output, SandboxConfig,
+    ConfigError, Environment, Feature, Filesystem, Input, Mount, Output, SandboxConfig, User,
 };
 
 use super::mounts::tmpfs;
@@ -23,6 +23,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("bad-input/mount-target", &[], mount_target).without_tree(),
     Case::new("bad-input/mount-text", &[], mount_text).without_tree(),
     Case::new("bad-input/hostname", &[], hostname).without_tree(),
+    Case::new("bad-input/ids", &[], ids),
     Case::new("bad-input/stdout-to-stdout", &[], stdout_to_stdout).without_tree(),
     Case::new("bad-input/root-missing", &[], root_missing),
     Case::new("bad-input/root-is-a-file", &[], root_is_a_file),
@@ -121,6 +122,15 @@ fn hostname(_: &World<'_>) -> Check {
     for name in ["", "two words", "a/b", &"x".repeat(65)] {
         let config = SandboxConfig::builder(["x"]).hostname(name);
         refused(config.build(), &["hostname", name, "1 to 64"])?;
+    }
+    Ok(())
+}
+
+/// For the kernel it means that nothing is changed: a command of root's would stay root's.
+fn ids(_: &World<'_>) -> Check {
+    for (uid, gid, field) in [(u32::MAX, 1, "user.uid"), (1, u32::MAX, "user.gid")] {
+        let config = SandboxConfig::builder(["x"]).user(User::Ids { uid, gid });
+        refused(config.build(), &[field, "4294967295", "4294967294"])?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! IPC objects and the host name.
 
-use sandbox_core::{Feature, Filesystem, Isolation, Mount};
+use sandbox_core::{Feature, Filesystem, Isolation, Mount, SandboxConfig};
 
 use crate::case::{Case, Need};
 use crate::check::{Check, Failure, ensure, same};
@@ -10,6 +10,11 @@ const IPC: &[Need] = &[Need::Has(Feature::IpcIsolated)];
 const NAMED: &[Need] = &[Need::Has(Feature::HostnameNamed)];
 
 pub(super) const CASES: &[Case] = &[
+    Case::new(
+        "ipc/hosts-shm-is-hidden",
+        &[Need::Has(Feature::IpcIsolated), Need::Has(Feature::RootHost)],
+        hosts_shm,
+    ),
     Case::new("ipc/shared-memory-not-seen", IPC, shm).control(shm_undefined),
     Case::new("ipc/message-queue-not-seen", IPC, mq).control(mq_undefined),
     Case::new("ipc/own-objects-work", IPC, own),
@@ -66,6 +71,19 @@ fn own(w: &World<'_>) -> Check {
     let words = format!("shm-make {key} , shm-find {key} , mq-make /own , mq-find /own");
     same("inside", w.says(w.probe(&words).ipc(Isolation::Isolated))?, "ok\nok\nok\nok")?;
     same("outside", w.host_says(&format!("shm-find {key}"))?, "ENOENT")
+}
+
+/// POSIX shared memory is files, which the host's root has.
+fn hosts_shm(w: &World<'_>) -> Check {
+    let probe = w.probe_path().display().to_string();
+    let name = format!("/dev/shm/sandbox-testkit-{}", std::process::id());
+    std::fs::write(&name, "of the host")?;
+    let config = SandboxConfig::builder([&*probe, "exists", &name, ",", "write", &name]);
+    let said = w.says(config.ipc(Isolation::Isolated));
+    let content = std::fs::read_to_string(&name)?;
+    std::fs::remove_file(&name)?;
+    same("inside", said?, "ENOENT\nok")?;
+    same("outside", content, "of the host")
 }
 
 fn mqueue(w: &World<'_>) -> Check {

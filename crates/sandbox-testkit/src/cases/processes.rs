@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sandbox_core::{
-    Environment, Feature, Filesystem, Isolation, Mount, SandboxConfigBuilder, Status,
+    Environment, Feature, Filesystem, Isolation, Mount, SandboxConfig, SandboxConfigBuilder, Status,
 };
 
 use crate::case::{Case, Need};
@@ -21,6 +21,12 @@ const WITH_PROC: &[Need] = &[Need::Has(Feature::ProcessesIsolated), Need::Has(Fe
 pub(super) const CASES: &[Case] = &[
     Case::new("processes/undefined", &[Need::Has(Feature::ProcessesUndefined)], undefined),
     Case::new("processes/only-its-own-in-proc", WITH_PROC, own_in_proc).control(host_in_proc),
+    Case::new(
+        "processes/hosts-proc-is-hidden",
+        &[Need::Has(Feature::ProcessesIsolated), Need::Has(Feature::RootHost)],
+        hosts_proc,
+    )
+    .control(host_in_proc),
     Case::new("processes/host-cannot-be-signalled", ISOLATED, cannot_signal).control(can_signal),
     Case::new("processes/orphan-ends-with-it", ISOLATED, orphan_ends).control(orphan_lives),
     Case::new("processes/daemon-ends-with-it", ISOLATED, daemon_ends).control(daemon_lives),
@@ -33,6 +39,13 @@ pub(super) const CASES: &[Case] = &[
     Case::new("processes/pid-1-knows-nothing", WITH_PROC, pid_1).control(caller_knows),
     Case::new("processes/pid-1-cannot-be-killed", ISOLATED, cannot_kill_pid_1),
 ];
+
+/// Without a proc being asked for, the host's root has the host's.
+fn hosts_proc(w: &World<'_>) -> Check {
+    let probe = w.probe_path().display().to_string();
+    let pids = w.says(isolated(SandboxConfig::builder([&*probe, "pids"])))?;
+    same("processes", pids.split(' ').count(), 2)
+}
 
 fn isolated(config: SandboxConfigBuilder) -> SandboxConfigBuilder {
     config.processes(Isolation::Isolated)

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use sandbox_core::{Feature, Filesystem, Mount, SandboxConfigBuilder};
+use sandbox_core::{Feature, Filesystem, Mount, SandboxConfigBuilder, Status};
 
 use super::mounts::tmpfs;
 use crate::case::{Case, Need};
@@ -26,6 +26,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("targets/relative-link-out", BOTH, relative_link).control(relative_leads_out),
     Case::new("targets/dotdot", BOTH, dotdot).control(dotdot_leads_out),
     Case::new("targets/link-into-a-mount", BOTH, link_into_a_mount),
+    Case::new("targets/shared-by-two-sandboxes", TMPFS, shared),
     Case::new("targets/dangling-link", BOTH, dangling),
     Case::new("targets/link-loop", BOTH, link_loop),
     Case::new("targets/file-as-parent", TMPFS, file_as_parent),
@@ -151,6 +152,20 @@ fn link_into_a_mount(w: &World<'_>) -> Check {
         same("inside", w.says(config.clone().mount(Mount::new(target, tmpfs())?))?, "ok")?;
         ensure!(!w.path("/bound/new").exists(), "{target} is left in what was bound");
     }
+    Ok(())
+}
+
+/// The first of them has made the target; its end must not take the other one's mount away.
+fn shared(w: &World<'_>) -> Check {
+    let mount = |words: &str| -> Check<SandboxConfigBuilder> {
+        Ok(w.probe(words).mount(Mount::new("/new/deep", tmpfs())?))
+    };
+    let first = w.start(mount("sleep 200")?)?;
+    let second = w.start(mount("write /new/deep/mine , sleep 600 , exists /new/deep/mine")?)?;
+    same("the first", first.wait()?.status, Status::Exited(0))?;
+    ensure!(w.path("/new/deep").exists(), "the first has removed what the second uses");
+    same("the second", said(&second.wait()?)?, "ok\nok")?;
+    ensure!(!w.path("/new").exists(), "the target is left in the tree");
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! What can be written.
 
-use sandbox_core::{Feature, Filesystem, Mount};
+use sandbox_core::{Feature, Filesystem, Mount, MountFlag};
 
 use crate::case::{Case, Need};
 use crate::check::{Check, ensure, same};
-use crate::world::World;
+use crate::world::{World, said};
 
 const NOTHING: &[Need] = &[Need::Has(Feature::WritableNothing)];
 const ONLY: &[Need] = &[Need::Has(Feature::WritableOnly)];
@@ -39,6 +39,16 @@ pub(super) const CASES: &[Case] = &[
             Need::Has(Feature::MountBind),
         ],
         only_in_mounts,
+    )
+    .control(all_in_mounts),
+    Case::new(
+        "writable/read-only-bind-under-another-name",
+        &[
+            Need::Has(Feature::WritableOnly),
+            Need::Has(Feature::MountTmpfs),
+            Need::Has(Feature::MountBind),
+        ],
+        two_names,
     )
     .control(all_in_mounts),
     Case::new("writable/cannot-be-undone", NOTHING, cannot_be_undone).control(all),
@@ -88,6 +98,22 @@ fn parents(w: &World<'_>) -> Check {
     let words = "write /data/1/new , write /data/new , mkdir /data/2 , write /new , mkdir /dir";
     let said = w.says(w.probe(words).writable(["/data/1"]))?;
     same("attempts", said, "ok\nEROFS\nEROFS\nEROFS\nEROFS")
+}
+
+/// A tmpfs that stays writable, and a read-only bind that covers it by another name for the place.
+fn two_names(w: &World<'_>) -> Check {
+    w.link("/alias", "/data")?;
+    let tmpfs = Filesystem::Tmpfs { size: None, mode: None };
+    for name in ["/alias", "/work/../data"] {
+        let bind = Mount::bind(w.shared(), name)?.with(MountFlag::ReadOnly);
+        let config = w.probe("write /data/by-two-names").writable(["/data"]);
+        let config = config.mount(Mount::new("/data", tmpfs.clone())?).mount(bind);
+        if let Ok(outcome) = w.run(config) {
+            same("inside", said(&outcome)?, "EROFS")?;
+        }
+        ensure!(!w.shared().join("by-two-names").exists(), "by {name}, it wrote on the host");
+    }
+    Ok(())
 }
 
 fn empty_list(w: &World<'_>) -> Check {
