@@ -83,6 +83,10 @@ impl Planner<'_> {
             // Where a process stands on the host is no business of a sandbox with its own processes.
             (Namespace::Cgroup, processes && self.host.can(Ability::CgroupNamespace).is_yes()),
         ];
+        if let (true, Support::No(why)) = (processes, self.host.can(Ability::CgroupNamespace)) {
+            let text = format!("the command can see which cgroups of the host it is in: {why}");
+            self.note(Setting::Processes, text);
+        }
         self.plan.namespaces =
             kinds.iter().filter(|(_, wanted)| *wanted).map(|(k, _)| *k).collect();
     }

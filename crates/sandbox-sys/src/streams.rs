@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{SFlag, fstat};
 use sandbox_core::{CaptureLimit, Captured, Exec, Input, Output};
 
 use crate::descriptors::{above_streams, callers_stream};
@@ -36,10 +37,15 @@ impl Streams {
 
 fn open_input(input: &Input) -> Result<(Option<OwnedFd>, Option<File>), SpawnError> {
     match input {
-        Input::Inherit if callers_stream(0).is_some() => Ok((None, None)),
+        Input::Inherit if callers_stream(0).is_some() => {
+            callers_stream(0).map_or(Ok(()), refuse_directory)?;
+            Ok((None, None))
+        }
         Input::File(path) => {
             let mut options = OpenOptions::new();
-            Ok((Some(open_file(options.read(true), path, "stdin")?), None))
+            let file = open_file(options.read(true), path, "stdin")?;
+            refuse_directory(file.as_fd())?;
+            Ok((Some(file), None))
         }
         Input::Piped => {
             let (reader, writer) = pipe()?;
@@ -77,6 +83,17 @@ fn share(output: Option<&OwnedFd>) -> Result<OwnedFd, SpawnError> {
         (None, None) => return null(OpenOptions::new().write(true)),
     };
     above(copy.map_err(piping)?)
+}
+
+/// A directory would lead out of the sandbox: `cd /proc/self/fd/0`.
+fn refuse_directory(stdin: BorrowedFd<'_>) -> Result<(), SpawnError> {
+    let is_directory =
+        fstat(stdin).is_ok_and(|stat| stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits());
+    if is_directory {
+        let error = io::Error::from_raw_os_error(libc::EISDIR);
+        return Err(SpawnError::host("give the command a directory as stdin", error));
+    }
+    Ok(())
 }
 
 /// Without waiting for the other end of a FIFO; the command then waits as usual.

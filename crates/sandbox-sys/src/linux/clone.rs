@@ -58,7 +58,8 @@ pub(super) unsafe fn start(
         libc::clone(child::main, stack.top(), flags, argument, from_mut(&mut pidfd))
     };
     let error = io::Error::last_os_error();
-    mask.thread_set_mask()?;
+    // There is a child now, so there is no way out of here before it is heard of.
+    let _ = mask.thread_set_mask();
     if pid == -1 {
         return Err(error);
     }

@@ -12,6 +12,7 @@ use crate::check::{Check, Failure, ensure, same};
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
+    Case::new("streams/stdin-is-no-directory", &[], stdin_directory),
     Case::new("streams/captured-apart", &[], captured_apart),
     Case::new("streams/capture-100-mb-on-both", &[], capture_much),
     Case::new("streams/capture-limit", &[], capture_limit),
@@ -202,4 +203,10 @@ fn orphan_would_hold(w: &World<'_>) -> Check {
     ensure!(reader.join().is_ok(), "the reader panicked");
     ensure!(!early, "the orphan did not hold the pipe");
     Ok(())
+}
+
+/// It would lead out: a working directory of the host.
+fn stdin_directory(w: &World<'_>) -> Check {
+    let config = w.probe("exit 0").stdin(Input::File(w.outside()));
+    w.refuses_naming(config, &["directory", "stdin"])
 }
