@@ -40,7 +40,7 @@ pub(super) extern "C" fn main(order: *mut c_void) -> libc::c_int {
     let order = unsafe { &*order.cast::<Order<'_>>() };
     let Err((step, errno)) = order.run() else { kernel::exit(0) };
     let record = Record::Failed { step, errno, detail: 0 };
-    let _ = kernel::send(order.descriptors.socket, &record.to_bytes(), &[]);
+    let _ = kernel::send(order.descriptors.socket, &record.to_bytes(), None);
     kernel::exit(1)
 }
 

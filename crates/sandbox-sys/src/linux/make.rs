@@ -137,7 +137,7 @@ impl<'a> Making<'_, 'a> {
             above: self.above,
             inode,
         };
-        let record = record.to_bytes();
+        // One descriptor each time: of more, some could get lost.
         if self.above == 0 && self.not_told_of(kernel::stat(parent)?) {
             let depth = Depth::Single;
             let directory =
@@ -146,12 +146,12 @@ impl<'a> Making<'_, 'a> {
                     libc::EINVAL => kernel::clone_tree(parent, c"", Depth::Recursive),
                     errno => Err(errno),
                 })?;
-            let sent = kernel::send(self.state.socket, &record, &[lock, directory]);
+            let record = Record::Directory.to_bytes();
+            let sent = kernel::send(self.state.socket, &record, Some(directory));
             kernel::close(directory);
             sent?;
-        } else {
-            kernel::send(self.state.socket, &record, &[lock])?;
         }
+        kernel::send(self.state.socket, &record.to_bytes(), Some(lock))?;
         self.above += 1;
         Ok(())
     }

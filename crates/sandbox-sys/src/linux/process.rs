@@ -137,36 +137,49 @@ pub(super) fn wait_readable(fds: &[BorrowedFd<'_>]) -> io::Result<Vec<bool>> {
     }
 }
 
-/// The record that has come, if one has, and the descriptors that came with it. Never blocks.
-///
-/// # Errors
-/// `EMFILE` if there was no room for a descriptor.
-pub(super) fn receive_passed(socket: &OwnedFd) -> io::Result<(Option<Record>, Vec<OwnedFd>)> {
+/// Whether a process ends by itself before some time has passed.
+pub(super) fn ends_within(pidfd: &OwnedFd, time: Duration) -> bool {
+    let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::ZERO);
+    poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], timeout) == Ok(1)
+}
+
+/// What has come on a socket.
+#[derive(Default)]
+pub(super) struct Received {
+    pub(super) record: Option<Record>,
+    /// The descriptor that came with it.
+    pub(super) passed: Option<OwnedFd>,
+    /// Whether there was no room for it.
+    pub(super) truncated: bool,
+}
+
+/// The record that has come, if one has. Never blocks.
+pub(super) fn receive_passed(socket: &OwnedFd) -> io::Result<Received> {
     let mut bytes = [0; Record::LEN];
     let mut pieces = [IoSliceMut::new(&mut bytes)];
-    let mut space = cmsg_space!([RawFd; 2]);
+    let mut space = cmsg_space!(RawFd);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-    let (count, passed) = loop {
+    let (count, fd, truncated) = loop {
         match recvmsg::<()>(socket.as_raw_fd(), &mut pieces, Some(&mut space), flags) {
             Ok(message) if message.flags.contains(MsgFlags::MSG_CTRUNC) => {
-                return Err(Errno::EMFILE.into());
+                break (message.bytes, None, true);
             }
             Ok(message) => {
-                let fds = message.cmsgs()?.filter_map(|control| match control {
-                    ControlMessageOwned::ScmRights(fds) => Some(fds),
+                let fd = message.cmsgs()?.find_map(|control| match control {
+                    ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
                     _ => None,
                 });
-                break (message.bytes, fds.flatten().collect::<Vec<_>>());
+                break (message.bytes, fd, false);
             }
             Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN | Errno::ECONNRESET) => return Ok((None, Vec::new())),
+            Err(Errno::EAGAIN | Errno::ECONNRESET) => return Ok(Received::default()),
             Err(errno) => return Err(errno.into()),
         }
     };
-    // SAFETY: the kernel has just put them into our table, for this message.
+    // SAFETY: the kernel has just put it into our table, for this message.
     #[allow(unsafe_code, reason = "takes ownership of a descriptor that was passed to us")]
-    let passed = passed.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-    Ok((Record::from_bytes(&bytes[..count]), passed.collect()))
+    let passed = fd.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(Received { record: Record::from_bytes(&bytes[..count]), passed, truncated })
 }
 
 /// The record that has come, if one has. Never blocks.

@@ -114,8 +114,10 @@ fn decimal(text: &[u8]) -> Option<i32> {
 pub(crate) enum Record {
     /// The command could not be started. Nothing follows.
     Failed { step: u32, errno: i32, detail: u32 },
+    /// A directory of the host is passed along, in which something was made.
+    Directory,
     /// A mount point was made on the host: one of the plan's targets, or the part of it that ends at a
-    /// byte. It is in the directory that is passed along, or else in the last one that was; or, where as
+    /// byte; a lock on it is passed along. It is in the last directory that was passed; or, where as
     /// many components right above it as `above` says have just been made, below it by so many.
     Made { target: u32, end: u32, above: u32, inode: u64 },
     /// The command runs. `pid` is its PID as init sees it.
@@ -141,6 +143,7 @@ impl Record {
     const STARTED: u64 = 2;
     const ENDED: u64 = 3;
     const MADE: u64 = 4;
+    const DIRECTORY: u64 = 5;
 
     pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
         let signed = |number: i32| i64::from(number).cast_unsigned();
@@ -148,6 +151,7 @@ impl Record {
             Self::Failed { step, errno, detail } => {
                 [Self::FAILED, step.into(), signed(errno), detail.into(), 0]
             }
+            Self::Directory => [Self::DIRECTORY, 0, 0, 0, 0],
             Self::Made { target, end, above, inode } => {
                 [Self::MADE, target.into(), end.into(), above.into(), inode]
             }
@@ -173,6 +177,7 @@ impl Record {
             Self::FAILED => {
                 Self::Failed { step: unsigned(a)?, errno: signed(b)?, detail: unsigned(c)? }
             }
+            Self::DIRECTORY => Self::Directory,
             Self::MADE => Self::Made {
                 target: unsigned(a)?,
                 end: unsigned(b)?,
@@ -265,6 +270,7 @@ mod tests {
         let usage = Usage { user_us: u64::MAX, system_us: 1, max_rss_kib: 2 };
         for record in [
             Record::Failed { step: u32::MAX, errno: -1, detail: 7 },
+            Record::Directory,
             Record::Made { target: 1, end: u32::MAX, above: 2, inode: u64::MAX },
             Record::Started { pid: i32::MAX },
             Record::Ended { status: 0x137f, usage },

@@ -3,15 +3,17 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair};
 use sandbox_core::{Namespace, Plan, Session, Step};
 
 use super::act::Rights;
 use super::child::{EXECUTE, FIND_CHILDREN, Order, START_INIT, STREAMS};
 use super::init_file::InitFile;
-use super::process::{self, Process, Scope};
+use super::process::{self, Process, Received, Scope};
 use super::program::{Descriptors, Program};
 use super::protocol::{NEW_SESSION, OWN_PID_NAMESPACE, Record};
 use super::stack::Borrowed;
@@ -119,6 +121,8 @@ fn run(
     match heard {
         Ok(Some(Record::Started { .. })) => Ok(process),
         Err(source) => {
+            // For what could not be held there has to be a descriptor now.
+            drop(myself);
             let action = "keep a descriptor for the mount points that are to be removed again";
             let _ = process.kill().and_then(|()| process.end().map(drop).or(Ok(())));
             Err(Failure::Caller { action, source })
@@ -136,6 +140,9 @@ fn run(
     }
 }
 
+/// For a child to notice that nobody listens any more.
+const SOME_TIME: Duration = Duration::from_millis(100);
+
 /// Waits for the child's first word, or for its end without one. Until then it runs in our memory,
 /// so there is no other way out of here.
 ///
@@ -143,26 +150,25 @@ fn run(
 fn hear(
     socket: &OwnedFd,
     pidfd: &OwnedFd,
-    mut made: impl FnMut(Record, Vec<OwnedFd>) -> io::Result<()>,
+    mut made: impl FnMut(Record, Option<OwnedFd>) -> io::Result<()>,
 ) -> io::Result<Option<Record>> {
     let mut noted = Ok(());
     loop {
         let Ok(ready) = process::wait_readable(&[socket.as_fd(), pidfd.as_fd()]) else { continue };
-        let received = process::receive_passed(socket);
-        if let (Err(_), Ok(())) = (&received, &noted) {
-            // Something was made that could not be removed: it goes no further.
-            process::send_signal(pidfd, libc::SIGKILL)?;
+        let Received { record, passed, truncated } =
+            process::receive_passed(socket).unwrap_or_default();
+        if truncated && noted.is_ok() {
+            noted = Err(Errno::EMFILE.into());
+            // What is made next is not told of any more, and so is removed by the child itself.
+            let _ = shutdown(socket.as_raw_fd(), Shutdown::Read);
         }
-        let (record, passed) = match received {
-            Ok(received) => received,
-            Err(error) => {
-                noted = noted.and(Err(error));
-                continue;
-            }
-        };
-        if let Some(record @ Record::Made { .. }) = record {
-            noted = noted.and_then(|()| made(record, passed));
+        if let Some(record @ (Record::Made { .. } | Record::Directory)) = record {
+            let kept = made(record, passed);
+            noted = noted.and(kept);
             continue;
+        }
+        if noted.is_err() && !process::ends_within(pidfd, SOME_TIME) {
+            process::send_signal(pidfd, libc::SIGKILL)?;
         }
         if record.is_none() && ready.get(1) == Some(&false) {
             // The end of file comes a little before the end of the process.

@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::{SFlag, fstatat};
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::program::{Act, Program, Target};
@@ -25,8 +25,8 @@ pub(super) struct Leftovers {
 /// A directory or an empty file, below one of the directories.
 #[derive(Debug)]
 struct Made {
-    /// A share of the lock on it.
-    lock: OwnedFd,
+    /// A share of the lock on it, where there was room for a descriptor.
+    lock: Option<OwnedFd>,
     directory: usize,
     parent: PathBuf,
     name: PathBuf,
@@ -34,18 +34,20 @@ struct Made {
 }
 
 impl Leftovers {
-    /// Takes in a [`Record::Made`]. An error means that it could not be removed later.
+    /// Takes in a [`Record::Made`] or a [`Record::Directory`], and what was passed with it. An error means
+    /// that what is made there cannot be removed.
     pub(super) fn add(
         &mut self,
         program: &Program,
         record: Record,
-        passed: Vec<OwnedFd>,
+        lock: Option<OwnedFd>,
     ) -> io::Result<()> {
+        if record == Record::Directory {
+            // The kernel drops what the receiver has no room for.
+            self.directories.push(lock.ok_or(Errno::EMFILE)?);
+            return Ok(());
+        }
         let Record::Made { target, end, above, inode } = record else { return Ok(()) };
-        let mut passed = passed.into_iter();
-        // The kernel drops a descriptor that the receiver has no room for.
-        let lock = passed.next().ok_or(Errno::EMFILE)?;
-        self.directories.extend(passed);
         let path = target_of(program, target).map_or(&[][..], |target| target.path.to_bytes());
         let path = Path::new(OsStr::from_bytes(path.get(..end as usize).ok_or(Errno::EPROTO)?));
         let directory = self.directories.len().checked_sub(1).ok_or(Errno::EMFILE)?;
@@ -79,22 +81,34 @@ fn target_of(program: &Program, number: u32) -> Option<&Target> {
 impl Made {
     fn remove(self, directory: BorrowedFd<'_>) -> io::Result<()> {
         // Others hold it: the last of them removes it.
-        let Ok(_alone) = Flock::lock(self.lock, FlockArg::LockExclusiveNonblock) else {
+        let held = self.lock.is_some();
+        let lock = self.lock.map_or_else(
+            || {
+                let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+                let path = self.parent.join(&self.name);
+                openat(directory, &path, flags | OFlag::O_CLOEXEC, Mode::empty())
+            },
+            Ok,
+        )?;
+        let Ok(_alone) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else {
             return Ok(());
         };
         let below;
-        let parent = if self.parent.as_os_str().is_empty() {
-            directory
-        } else {
+        let (parent, name) = if self.parent.as_os_str().is_empty() {
+            (directory, self.name)
+        } else if held {
             below = open_below(directory, &self.parent)?;
-            below.as_fd()
+            (below.as_fd(), self.name)
+        } else {
+            // There is one descriptor for all of it; and no command has run that could have put links.
+            (directory, self.parent.join(self.name))
         };
-        let now = fstatat(parent, &self.name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        let now = fstatat(parent, &name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
         let is_directory = now.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits();
         if now.st_ino == self.inode && (is_directory || now.st_size == 0) {
             let flags =
                 if is_directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
-            unlinkat(parent, &self.name, flags)?;
+            unlinkat(parent, &name, flags)?;
         }
         Ok(())
     }

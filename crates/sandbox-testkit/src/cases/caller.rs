@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use sandbox_core::{Feature, Isolation, Status};
+use sandbox_core::{Feature, Filesystem, Isolation, Mount, Status};
 use sandbox_sys::RunError;
 
 use crate::case::{Case, Need, Role};
@@ -22,6 +22,11 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::new("caller/ignores-sigchld", &[], ignores_sigchld),
     Case::new("caller/descriptors-used-up", &[], descriptors_used_up),
+    Case::new(
+        "caller/descriptors-used-up-by-targets",
+        &[Need::Has(Feature::MountTmpfs)],
+        used_up_by_targets,
+    ),
     Case::new("caller/processes-used-up", &[Need::PlainUser], processes_used_up),
     Case::new("caller/much-environment", &[], much_environment),
 ];
@@ -29,6 +34,7 @@ pub(super) const CASES: &[Case] = &[
 pub(super) const ROLES: &[Role] = &[
     Role { name: "ignoring", run: ignoring_role },
     Role { name: "few-files", run: few_files_role },
+    Role { name: "few-files-for-targets", run: few_files_for_targets_role },
     Role { name: "few-processes", run: few_processes_role },
 ];
 
@@ -135,6 +141,30 @@ fn few_files_role(w: &World<'_>) -> Check {
         }
     }
     Err(Failure::wrong("64 descriptors do not suffice"))
+}
+
+fn used_up_by_targets(w: &World<'_>) -> Check {
+    w.play("", "few-files-for-targets")
+}
+
+/// What was made before they ran out is removed, whether or not it could be held.
+fn few_files_for_targets_role(w: &World<'_>) -> Check {
+    w.run(w.probe("exit 0"))?;
+    let open = fs::read_dir("/proc/self/fd")?.count() as u64 - 1;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    for spare in (8..40).step_by(4) {
+        let targets = (0..30).map(|number| format!("/made/{number}/here"));
+        let config = targets.try_fold(w.probe("exit 5"), |config, target| {
+            let tmpfs = Filesystem::Tmpfs { size: None, mode: None };
+            Mount::new(target, tmpfs).map(|mount| config.mount(mount))
+        })?;
+        setrlimit(Resource::RLIMIT_NOFILE, open + spare, hard)?;
+        let refused = w.refuses(config);
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        exhausted(&refused?, "Too many open files")?;
+        ensure!(!w.path("/made").exists(), "with {spare} to spare, targets are left in the tree");
+    }
+    Ok(())
 }
 
 fn processes_used_up(w: &World<'_>) -> Check {

@@ -93,12 +93,13 @@ pub(super) fn write(fd: Fd, bytes: &[u8]) -> Result<(), Errno> {
     }
 }
 
-/// sendmsg(2) of some bytes and at most two descriptors (unix(7), `SCM_RIGHTS`).
-pub(super) fn send(socket: Fd, bytes: &[u8], passed: &[Fd]) -> Result<(), Errno> {
+/// sendmsg(2) of some bytes and perhaps a descriptor (unix(7), `SCM_RIGHTS`).
+pub(super) fn send(socket: Fd, bytes: &[u8], passed: Option<Fd>) -> Result<(), Errno> {
     #[repr(C)]
     struct Passed {
         header: libc::cmsghdr,
-        descriptors: [Fd; 2],
+        descriptor: Fd,
+        padding: i32,
     }
     let mut piece =
         libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
@@ -108,13 +109,11 @@ pub(super) fn send(socket: Fd, bytes: &[u8], passed: &[Fd]) -> Result<(), Errno>
     let mut control: Passed = unsafe { core::mem::zeroed() };
     message.msg_iov = from_mut(&mut piece);
     message.msg_iovlen = 1;
-    if !passed.is_empty() {
-        control.header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of_val(passed)) as _;
+    if let Some(passed) = passed {
+        control.header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<Fd>()) as _;
         control.header.cmsg_level = libc::SOL_SOCKET;
         control.header.cmsg_type = libc::SCM_RIGHTS;
-        for (to, from) in control.descriptors.iter_mut().zip(passed) {
-            *to = *from;
-        }
+        control.descriptor = passed;
         message.msg_control = from_mut(&mut control).cast();
         message.msg_controllen = size_of::<Passed>() as _;
     }
