@@ -33,3 +33,8 @@ pub use sandbox_sys::{
 pub fn run(config: &SandboxConfig) -> Result<Outcome, RunError> {
     Launcher::new(&[&Chroot]).preference(Preference::Any).run(config)
 }
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -52,3 +52,8 @@ pub fn probe() -> Result<&'static HostFacts, SpawnError> {
 pub fn assume() -> HostFacts {
     engine::assume()
 }
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use sandbox_core::NewFilesystem;
 
@@ -29,8 +29,12 @@ pub(super) struct Mounts {
 #[derive(Debug)]
 enum Done {
     Made { parent: OwnedFd, name: OsString, flag: Removal },
-    Mounted(PathBuf),
+    Mounted { target: PathBuf, id: Id },
 }
+
+/// What a mounted file system is known by: the device and the inode of its root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Id(libc::dev_t, libc::ino_t);
 
 #[derive(Debug, Clone, Copy)]
 enum Removal {
@@ -72,13 +76,18 @@ impl Mounts {
         let count = target.components().count();
         for (number, name) in (1..).zip(names(target)) {
             let kind = if number == count { last } else { Removal::Directory };
-            if make_one(&parent, name, kind)? {
+            let made = make_one(&parent, name, kind)?;
+            if made {
                 let done =
                     Done::Made { parent: parent.try_clone()?, name: name.into(), flag: kind };
                 self.done.push(done);
             }
             if let Removal::Directory = kind {
                 parent = step_into(&parent, name)?;
+                // The umask is the whole process's, and not to be changed for a moment.
+                if made {
+                    fchmod(&parent, Mode::from_bits_truncate(0o755))?;
+                }
             }
         }
         Ok(())
@@ -86,26 +95,42 @@ impl Mounts {
 
     fn mount(&mut self, words: &[&str], source: &OsStr, target: &Path) -> io::Result<()> {
         self.walk(target)?;
-        let target = self.root.join(target);
-        run(Command::new(MOUNT).args(words).arg(source).arg(&target))?;
-        self.done.push(Done::Mounted(target));
+        let place = self.root.join(target);
+        run(Command::new(MOUNT).args(words).arg(source).arg(&place))?;
+        let id = self.walk(target)?;
+        self.done.push(Done::Mounted { target: target.to_owned(), id });
         Ok(())
     }
 
-    /// Makes sure that there is no link on the way to a target.
-    fn walk(&self, target: &Path) -> io::Result<()> {
+    /// Unmounts what was mounted. The command could change the tree meanwhile: a link on the way would
+    /// lead the unmount program to a mount of the host's.
+    fn unmount(&self, target: &Path, id: Id) -> io::Result<()> {
+        let place = self.root.join(target);
+        let unmounted = match self.walk(target) {
+            Ok(now) if now == id => unmount(&place),
+            Ok(_) => Err(io::Error::other("something else is there now")),
+            Err(error) => Err(error),
+        };
+        unmounted.map_err(|error| {
+            io::Error::other(format!("{} is still mounted: {error}", place.display()))
+        })
+    }
+
+    /// Makes sure that there is no link on the way to a target, and says what is there.
+    fn walk(&self, target: &Path) -> io::Result<Id> {
         let mut parent = open(&self.root, DIRECTORY & !OFlag::O_NOFOLLOW, Mode::empty())?;
         let count = target.components().count();
         for (number, name) in (1..).zip(names(target)) {
             if number == count {
                 let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-                openat(&parent, name, flags | OFlag::O_CLOEXEC, Mode::empty())
+                parent = openat(&parent, name, flags | OFlag::O_CLOEXEC, Mode::empty())
                     .map_err(|errno| refused(name, errno))?;
             } else {
                 parent = step_into(&parent, name)?;
             }
         }
-        Ok(())
+        let stat = fstat(&parent)?;
+        Ok(Id(stat.st_dev, stat.st_ino))
     }
 
     /// Undoes everything that can be undone; the first thing that cannot be is the error.
@@ -113,7 +138,7 @@ impl Mounts {
         let mut first = Ok(());
         while let Some(done) = self.done.pop() {
             let undone = match &done {
-                Done::Mounted(target) => unmount(target),
+                Done::Mounted { target, id } => self.unmount(target, *id),
                 Done::Made { parent, name, flag } => remove(parent.as_fd(), name, *flag),
             };
             first = first.and(undone);
@@ -145,7 +170,8 @@ fn make_one(parent: &OwnedFd, name: &OsStr, kind: Removal) -> io::Result<bool> {
         Removal::Directory => mkdirat(parent, name, Mode::from_bits_truncate(0o755)),
         Removal::File => {
             let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-            openat(parent, name, flags, Mode::from_bits_truncate(0o644)).map(drop)
+            let mode = Mode::from_bits_truncate(0o644);
+            openat(parent, name, flags, mode).and_then(|file| fchmod(&file, mode))
         }
     };
     match made {
@@ -212,7 +238,7 @@ const UMOUNT: &str = "/sbin/umount";
 const FORCE: &str = if cfg!(target_os = "linux") { "-l" } else { "-f" };
 
 /// The words that make the mount program bind a directory; none where nothing does.
-fn bind_words() -> Option<&'static [&'static str]> {
+pub(super) fn bind_words() -> Option<&'static [&'static str]> {
     if cfg!(target_os = "linux") {
         Some(&["--bind"])
     } else if cfg!(any(target_os = "freebsd", target_os = "dragonfly")) {

@@ -3,6 +3,7 @@
 use nix::unistd::{getegid, geteuid};
 use sandbox_core::{Ability, HostFacts, Obstacle, Platform, Support, WhyNot};
 
+use super::mounts;
 use super::program::{Act, Program};
 use super::spawn::attempt;
 use crate::error::SpawnError;
@@ -33,7 +34,16 @@ pub(crate) fn assume() -> HostFacts {
     HostFacts::unknown(PLATFORM, uid, gid)
         .with(Ability::Chroot, support("chroot(2)"))
         .with(Ability::SetIds, support("becoming another user"))
-        .with(Ability::HostMount, support("mounting"))
+        .with(Ability::HostMount, mounting().and(&support("mounting")))
+}
+
+/// The mount programs of macOS and OpenBSD have nothing that a plan mounts.
+fn mounting() -> Support {
+    if mounts::bind_words().is_some() {
+        return Support::Yes;
+    }
+    let reason = "this platform has no bind mounts";
+    Support::No(WhyNot::new(Obstacle::Platform, reason))
 }
 
 /// The same, with chroot(2) tried out, which jails and policies can forbid even to root.

@@ -1,16 +1,18 @@
 //! A running command: a process group, and a thread that waits for its leader.
 
-use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use sandbox_core::{Session, Status, Usage};
+use sandbox_core::{Session, Usage};
 
 use super::mounts::Mounts;
+
+use crate::descriptors::above_streams;
 use crate::end::{End, Life, decode};
 use crate::error::WaitError;
 
@@ -19,7 +21,7 @@ use crate::error::WaitError;
 pub(crate) struct Process {
     pid: Pid,
     session: Session,
-    news: PipeReader,
+    news: OwnedFd,
     mounts: Mounts,
     life: Life,
 }
@@ -27,6 +29,9 @@ pub(crate) struct Process {
 impl Process {
     pub(super) fn watch(pid: libc::pid_t, session: Session, mounts: Mounts) -> io::Result<Self> {
         let (news, writer) = io::pipe()?;
+        // Both stay open for long: where the caller has closed its own streams, they are not those of
+        // the next command.
+        let (news, writer) = (above_streams(news.into())?, above_streams(writer.into())?);
         let watched = thread::Builder::new()
             .name("sandbox-wait".into())
             .stack_size(64 * 1024)
@@ -93,7 +98,7 @@ impl Drop for Process {
 }
 
 /// Closes the pipe when the process has ended, which leaves it to be reaped.
-fn watch(pid: libc::pid_t, writer: PipeWriter) {
+fn watch(pid: libc::pid_t, writer: OwnedFd) {
     let _ = wait_without_reaping(pid);
     drop(writer);
 }

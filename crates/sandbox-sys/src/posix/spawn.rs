@@ -21,13 +21,19 @@ pub(crate) fn spawn(plan: &Plan, streams: &Streams) -> Result<Process, SpawnErro
     let (root, program) = compile(plan)?;
     let mut mounts = Mounts::below(root);
     for (index, mounting) in &program.mounts {
-        mounts.carry_out(mounting).map_err(|source| step_failed(plan, *index, source))?;
+        if let Err(source) = mounts.carry_out(mounting) {
+            return Err(also(step_failed(plan, *index, source), mounts.undo()));
+        }
     }
     let descriptors = streams.command.each_ref().map(|fd| fd.as_ref().map(AsRawFd::as_raw_fd));
-    let pid = start(&program, descriptors).map_err(|failure| match failure {
+    let started = start(&program, descriptors).map_err(|failure| match failure {
         Failure::Caller { action, source } => SpawnError::host(action, source),
         Failure::Child { step, errno } => explain(plan, step, io::Error::from_raw_os_error(errno)),
-    })?;
+    });
+    let pid = match started {
+        Ok(pid) => pid,
+        Err(error) => return Err(also(error, mounts.undo())),
+    };
     Process::watch(pid, plan.exec.session, mounts)
         .map_err(|error| SpawnError::host("start a thread that waits for the command", error))
 }
@@ -108,6 +114,21 @@ fn step_failed(plan: &Plan, index: usize, source: io::Error) -> SpawnError {
         Some(step) => SpawnError::Step { step: Box::new(step.clone()), hint: None, source },
         None => SpawnError::host("carry out the plan", source),
     }
+}
+
+/// An error, with what it left on the host, where that could not be undone.
+fn also(mut error: SpawnError, undone: io::Result<()>) -> SpawnError {
+    if let (
+        Err(left),
+        SpawnError::Step { hint, .. }
+        | SpawnError::Exec { hint, .. }
+        | SpawnError::Host { hint, .. },
+    ) = (undone, &mut error)
+    {
+        let before = hint.take().map(|hint| format!("{hint}; ")).unwrap_or_default();
+        *hint = Some(format!("{before}{left}"));
+    }
+    error
 }
 
 fn explain(plan: &Plan, step: u32, source: io::Error) -> SpawnError {

@@ -33,7 +33,12 @@ fn tree() -> Option<TempDir> {
     for name in ["bin", "dev", "data"] {
         fs::create_dir(tree.path().join(name)).unwrap();
     }
-    fs::copy(BUSYBOX, tree.path().join("bin/busybox")).unwrap();
+    // By another process: a child that another test forks meanwhile would hold the file open for
+    // writing, and it could not be executed (ETXTBSY).
+    let copied = std::process::Command::new("cp")
+        .args([Path::new(BUSYBOX), &tree.path().join("bin/busybox")])
+        .status();
+    assert!(copied.unwrap().success());
     for name in ["sh", "cat", "ls", "id", "sleep", "head"] {
         symlink("busybox", tree.path().join("bin").join(name)).unwrap();
     }
@@ -181,6 +186,51 @@ fn in_a_mount_namespace(test: impl FnOnce() + Send) {
             mount(none, "/", none, private, none).unwrap();
             test();
         });
+    });
+}
+
+#[test]
+fn mount_points_can_be_entered_whatever_the_umask() {
+    let Some(tree) = tree() else { return };
+    in_a_mount_namespace(|| {
+        // The thread's own: its file system attributes are not shared.
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+        let steps = [Step::MakeDirectory(inside("/data/new/deep"))];
+        let text = says(&plan(tree.path(), "ls -ld /data/new", steps));
+        assert!(text.starts_with("drwxr-xr-x"), "{text}");
+    });
+}
+
+#[test]
+fn unmounting_is_not_led_elsewhere() {
+    let Some(tree) = tree() else { return };
+    let (source, victim) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let victims = victim.path().join("deep");
+    fs::create_dir(&victims).unwrap();
+    let flags = nix::mount::MsFlags::empty();
+    in_a_mount_namespace(|| {
+        nix::mount::mount(None::<&str>, &victims, Some("tmpfs"), flags, None::<&str>).unwrap();
+        let target = inside("/data/new/deep");
+        let steps = [
+            Step::MakeTarget { target: target.clone(), like: source.path().to_owned() },
+            Step::Bind {
+                source: source.path().to_owned(),
+                target,
+                recursion: Recursion::Single,
+                flags: Vec::new(),
+            },
+        ];
+        let to = victim.path().display();
+        let script = format!("busybox mv /data/new /data/old; busybox ln -s {to} /data/new");
+        let plan = plan(tree.path(), &script, steps);
+        let mut streams = Streams::open(&plan.exec).unwrap();
+        let mut process = spawn(&plan, &streams).unwrap();
+        streams.command = [None, None, None];
+        let error = process.end().unwrap_err().to_string();
+        assert!(error.contains("is still mounted"), "{error}");
+        assert_eq!(mounts_below(victim.path()), 1);
+        assert_eq!(mounts_below(tree.path()), 1);
+        nix::mount::umount(&tree.path().join("data/old/deep")).unwrap();
     });
 }
 

@@ -153,7 +153,7 @@ fn few_files_for_targets_role(w: &World<'_>) -> Check {
     let open = fs::read_dir("/proc/self/fd")?.count() as u64 - 1;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     for spare in (8..40).step_by(4) {
-        let targets = (0..30).map(|number| format!("/made/{number}/here"));
+        let mut targets = (0..30).map(|number| format!("/made/{number}/here"));
         let config = targets.try_fold(w.probe("exit 5"), |config, target| {
             let tmpfs = Filesystem::Tmpfs { size: None, mode: None };
             Mount::new(target, tmpfs).map(|mount| config.mount(mount))
