@@ -22,7 +22,8 @@ mod plan;
 pub use backend::Chroot;
 pub use sandbox_core::*;
 pub use sandbox_sys::{
-    HeldSignals, Launcher, RunError, SandboxChild, SpawnError, WaitError, assume, probe, spawn,
+    HeldSignals, Launcher, RunError, SandboxChild, SandboxHandle, SpawnError, WaitError, assume,
+    probe, spawn,
 };
 
 /// Runs a command to its end with this backend, under [`Policy::Require`].

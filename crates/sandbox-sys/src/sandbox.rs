@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -10,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sandbox_core::{BackendName, Captured, Downgrade, Note, Outcome, Plan, Session};
 
 use crate::end::End;
-use crate::engine::{self, Process};
+use crate::engine::{self, Control, Process};
 use crate::error::{SpawnError, WaitError};
 use crate::signals::HeldSignals;
 use crate::streams::{Collector, Flow, Streams};
@@ -39,9 +40,40 @@ pub fn spawn(plan: &Plan) -> Result<SandboxChild, SpawnError> {
     })
 }
 
+/// Signals and kills a sandbox. Once that has ended, nothing happens.
+#[derive(Debug, Clone)]
+pub struct SandboxHandle {
+    control: Arc<Control>,
+}
+
+impl SandboxHandle {
+    /// Sends a signal (1 to 64) to the command.
+    pub fn signal(&self, signal: i32) -> Result<(), WaitError> {
+        let sent = self.control.signal(signal);
+        sent.map_err(|error| WaitError::host("send a signal to the command", error))
+    }
+
+    /// Kills the command and everything else in the sandbox.
+    ///
+    /// Where the sandbox has processes of its own, nothing can escape this. Without, descendants of
+    /// the command are killed as they are found, by the sandbox's init; a command that kills its init,
+    /// which is of the same user, can leave some behind.
+    pub fn kill(&self) -> Result<(), WaitError> {
+        self.control.kill().map_err(|error| WaitError::host("kill the sandbox", error))
+    }
+}
+
+/// A descriptor that becomes readable (poll(2)) when the sandbox has ended. Output that is captured has
+/// to be read meanwhile, which [`wait`](SandboxChild::wait) does: a full pipe stops the command.
+impl AsFd for SandboxChild {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.process.news()
+    }
+}
+
 /// A sandbox whose command has been started.
 ///
-/// Dropping it kills what is in it, as [`kill`](Self::kill) does: a sandbox does not outlive its handle.
+/// Dropping it kills what is in it, as [`kill`](SandboxHandle::kill) does: a sandbox does not outlive its handle.
 #[derive(Debug)]
 pub struct SandboxChild {
     /// The command's standard input, where it is [`Input::Piped`](sandbox_core::Input::Piped).
@@ -82,19 +114,19 @@ impl SandboxChild {
         self.ignored_variable.as_deref()
     }
 
-    /// Sends a signal (1 to 64) to the command. Nothing happens where it has ended.
-    pub fn signal(&self, signal: i32) -> Result<(), WaitError> {
-        let sent = self.process.signal(signal);
-        sent.map_err(|error| WaitError::host("send a signal to the command", error))
+    /// What signals and kills the sandbox, from any thread, while another one waits for it.
+    pub fn handle(&self) -> SandboxHandle {
+        SandboxHandle { control: self.process.control().clone() }
     }
 
-    /// Kills the command and everything else in the sandbox. Wait for it afterwards.
-    ///
-    /// Where the sandbox has processes of its own, nothing can escape this. Without, descendants of
-    /// the command are killed as they are found, by the sandbox's init; a command that kills its init,
-    /// which is of the same user, can leave some behind.
+    /// [`SandboxHandle::signal`]
+    pub fn signal(&self, signal: i32) -> Result<(), WaitError> {
+        self.handle().signal(signal)
+    }
+
+    /// [`SandboxHandle::kill`]. Wait for it afterwards.
     pub fn kill(&self) -> Result<(), WaitError> {
-        self.process.kill().map_err(|error| WaitError::host("kill the sandbox", error))
+        self.handle().kill()
     }
 
     /// Closes the command's standard input, reads the captured streams, and waits for the end.

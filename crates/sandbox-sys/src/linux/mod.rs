@@ -27,5 +27,5 @@ mod why;
 mod word;
 
 pub(crate) use probe::{assume, probe};
-pub(crate) use process::Process;
+pub(crate) use process::{Control, Process};
 pub(crate) use spawn::spawn;

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -21,11 +22,17 @@ use crate::error::WaitError;
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(super) pid: i32,
+    pub(super) control: Arc<Control>,
+    pub(super) leftovers: Leftovers,
+    pub(super) life: Life,
+}
+
+/// What reaches an init, also while somebody waits for it. After its end nothing happens.
+#[derive(Debug)]
+pub(crate) struct Control {
     pub(super) pidfd: OwnedFd,
     pub(super) socket: OwnedFd,
     pub(super) scope: Scope,
-    pub(super) leftovers: Leftovers,
-    pub(super) life: Life,
     /// By us: then it is known how the command ended, without its init's word.
     pub(super) killed: AtomicBool,
 }
@@ -39,17 +46,7 @@ pub(super) enum Scope {
     Descendants,
 }
 
-impl Process {
-    pub(crate) fn pid(&self) -> u32 {
-        self.pid.unsigned_abs()
-    }
-
-    /// Readable when the sandbox has ended. Not the socket, which tells a little earlier: the caller
-    /// would wake up twice.
-    pub(crate) fn news(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
-    }
-
+impl Control {
     /// Sends the command a signal, through the init.
     pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
         let signal = u8::try_from(signal).ok().filter(|signal| (1..=64).contains(signal));
@@ -79,11 +76,27 @@ impl Process {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+impl Process {
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.unsigned_abs()
+    }
+
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Readable when the sandbox has ended. Not the socket, which tells a little earlier: the caller
+    /// would wake up twice.
+    pub(crate) fn news(&self) -> BorrowedFd<'_> {
+        self.control.pidfd.as_fd()
+    }
 
     /// Waits until nothing of the sandbox is left, and says how it ended.
     pub(crate) fn end(&mut self) -> Result<End, WaitError> {
         self.reap().map_err(|error| WaitError::host("wait for the sandbox", error))?;
-        match receive(&self.socket).map_err(reading)? {
+        match receive(&self.control.socket).map_err(reading)? {
             Some(Record::Ended { status, usage }) => {
                 let usage = Usage::of(
                     Duration::from_micros(usage.user_us),
@@ -92,7 +105,7 @@ impl Process {
                 );
                 Ok(End { status: decode(status), usage })
             }
-            _ if self.killed.load(Relaxed) => {
+            _ if self.control.killed.load(Relaxed) => {
                 Ok(End { status: Status::Signaled(libc::SIGKILL), usage: Usage::default() })
             }
             _ => Err(WaitError::Killed),
@@ -104,9 +117,9 @@ impl Process {
         if self.life == Life::Reaped {
             return Ok(());
         }
-        wait_readable(&[self.pidfd.as_fd()])?;
+        wait_readable(&[self.control.pidfd.as_fd()])?;
         self.life = Life::Reaped;
-        reap(&self.pidfd)?;
+        reap(&self.control.pidfd)?;
         self.leftovers.remove();
         Ok(())
     }
@@ -115,7 +128,7 @@ impl Process {
 /// A sandbox ends with its handle: nothing may be left behind.
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.life == Life::Running && self.kill().is_ok() {
+        if self.life == Life::Running && self.control.kill().is_ok() {
             let _ = self.reap();
         }
     }

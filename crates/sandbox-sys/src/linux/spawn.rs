@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -13,7 +13,7 @@ use sandbox_core::{Namespace, Plan, Session, Step};
 use super::act::Rights;
 use super::child::{EXECUTE, FIND_CHILDREN, Order, START_INIT, STREAMS};
 use super::init_file::InitFile;
-use super::process::{self, Process, Received, Scope};
+use super::process::{self, Control, Process, Received, Scope};
 use super::program::{Descriptors, Program};
 use super::protocol::{NEW_SESSION, OWN_PID_NAMESPACE, Record};
 use super::stack::Borrowed;
@@ -109,22 +109,15 @@ fn run(
     let heard = hear(&ours, &pidfd, |record, passed| leftovers.add(program, record, passed));
     drop(dumpable);
     let scope = if own_pids { Scope::Namespace } else { Scope::Descendants };
-    let mut process = Process {
-        pid,
-        pidfd,
-        socket: ours,
-        scope,
-        leftovers,
-        life: Life::Running,
-        killed: false.into(),
-    };
+    let control = Arc::new(Control { pidfd, socket: ours, scope, killed: false.into() });
+    let mut process = Process { pid, control, leftovers, life: Life::Running };
     match heard {
         Ok(Some(Record::Started { .. })) => Ok(process),
         Err(source) => {
             // For what could not be held there has to be a descriptor now.
             drop(myself);
             let action = "keep a descriptor for the mount points that are to be removed again";
-            let _ = process.kill().and_then(|()| process.end().map(drop).or(Ok(())));
+            let _ = process.control.kill().and_then(|()| process.end().map(drop).or(Ok(())));
             Err(Failure::Caller { action, source })
         }
         Ok(heard) => {

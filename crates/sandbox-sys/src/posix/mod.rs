@@ -25,5 +25,5 @@ mod spawn;
 mod tests;
 
 pub(crate) use probe::{assume, probe};
-pub(crate) use process::Process;
+pub(crate) use process::{Control, Process};
 pub(crate) use spawn::spawn;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -19,11 +20,18 @@ use crate::error::WaitError;
 /// The command, which leads a process group where it has a session of its own.
 #[derive(Debug)]
 pub(crate) struct Process {
-    pid: Pid,
-    session: Session,
+    control: Arc<Control>,
     news: OwnedFd,
     mounts: Mounts,
-    life: Life,
+}
+
+/// What reaches a command, also while somebody waits for it. After its end nothing happens.
+#[derive(Debug)]
+pub(crate) struct Control {
+    pid: Pid,
+    session: Session,
+    /// Its number is its own until it is reaped, and no longer.
+    life: Mutex<Life>,
 }
 
 impl Process {
@@ -36,39 +44,24 @@ impl Process {
             .name("sandbox-wait".into())
             .stack_size(64 * 1024)
             .spawn(move || watch(pid, writer));
-        let process = Self { pid: Pid::from_raw(pid), session, news, mounts, life: Life::Running };
+        let life = Mutex::new(Life::Running);
+        let control = Arc::new(Control { pid: Pid::from_raw(pid), session, life });
+        let process = Self { control, news, mounts };
         // Without the thread nobody would tell of the end: dropping the process kills it.
         watched.map(|_| process)
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.pid.as_raw().unsigned_abs()
+        self.control.pid.as_raw().unsigned_abs()
+    }
+
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
     }
 
     /// Readable when the command has ended.
     pub(crate) fn news(&self) -> BorrowedFd<'_> {
         self.news.as_fd()
-    }
-
-    /// Sends the command a signal. It stays ours to name until it is reaped.
-    pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
-        match kill(self.pid, Signal::try_from(signal)?) {
-            Ok(()) | Err(Errno::ESRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
-    }
-
-    /// Kills the command, and what is in its process group.
-    pub(crate) fn kill(&self) -> io::Result<()> {
-        let killed = match self.session {
-            Session::New => killpg(self.pid, Signal::SIGKILL),
-            Session::Callers => kill(self.pid, Signal::SIGKILL),
-        };
-        match killed {
-            // macOS says EPERM of a group of which only a zombie is left.
-            Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
     }
 
     /// Waits for the end, kills what is left of the group, and undoes the mounts.
@@ -80,18 +73,48 @@ impl Process {
     }
 
     fn reap(&mut self) -> io::Result<(libc::c_int, Usage)> {
-        wait_without_reaping(self.pid.as_raw())?;
+        let pid = self.control.pid.as_raw();
+        wait_without_reaping(pid)?;
         // The leader is a zombie, so the group's number is still its own.
-        self.kill()?;
-        self.life = Life::Reaped;
-        reap(self.pid.as_raw())
+        self.control.kill()?;
+        *self.control.life() = Life::Reaped;
+        reap(pid)
+    }
+}
+
+impl Control {
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends the command a signal.
+    pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
+        let signal = Signal::try_from(signal)?;
+        self.while_running(|| kill(self.pid, signal))
+    }
+
+    /// Kills the command, and what is in its process group.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        self.while_running(|| match self.session {
+            Session::New => killpg(self.pid, Signal::SIGKILL),
+            Session::Callers => kill(self.pid, Signal::SIGKILL),
+        })
+    }
+
+    fn while_running(&self, send: impl FnOnce() -> nix::Result<()>) -> io::Result<()> {
+        let life = self.life();
+        match if *life == Life::Running { send() } else { Ok(()) } {
+            // macOS says EPERM of a group of which only a zombie is left.
+            Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 }
 
 /// A sandbox ends with its handle: nothing may be left behind.
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.life == Life::Running && self.kill().is_ok() {
+        if *self.control.life() == Life::Running && self.control.kill().is_ok() {
             let _ = self.reap();
         }
     }

@@ -8,7 +8,7 @@ use sandbox_core::{Feature, Isolation, SandboxConfigBuilder, Status};
 
 use super::processes::{first_line, lives, wait_for_life};
 use crate::case::{Case, Need, Role};
-use crate::check::{Check, ensure, same};
+use crate::check::{Check, Failure, ensure, same};
 use crate::world::World;
 
 const ISOLATED: &[Need] = &[Need::Has(Feature::ProcessesIsolated)];
@@ -16,6 +16,7 @@ const ISOLATED: &[Need] = &[Need::Has(Feature::ProcessesIsolated)];
 pub(super) const CASES: &[Case] = &[
     Case::new("lifecycle/wait-waits", &[], wait_waits),
     Case::new("lifecycle/usage", &[], usage),
+    Case::new("lifecycle/killed-while-somebody-waits", &[], killed_while_waiting),
     Case::new("lifecycle/signal", &[], signal),
     Case::new("lifecycle/kill-ends-the-tree", ISOLATED, kill_isolated),
     Case::new("lifecycle/undefined-kill-ends-the-tree", &[], kill_undefined),
@@ -167,4 +168,18 @@ fn end_session(pid: &str) -> Check {
         kill(Pid::from_raw(pid.parse()?), Signal::SIGKILL)?;
     }
     Ok(())
+}
+
+/// A time-out: another thread has a handle, which does nothing any more after the end.
+fn killed_while_waiting(w: &World<'_>) -> Check {
+    let child = w.start(w.probe("sleep 30000"))?;
+    let handle = child.handle();
+    let killer = std::thread::spawn(move || {
+        sleep(Duration::from_millis(50));
+        handle.kill().map(|()| handle)
+    });
+    same("status", child.wait()?.status, Status::Signaled(9))?;
+    let handle = killer.join().map_err(|_| Failure::wrong("a thread panicked"))??;
+    handle.kill()?;
+    Ok(handle.signal(15)?)
 }
