@@ -38,6 +38,9 @@ pub use signals::HeldSignals;
 ///
 /// On Linux this takes some milliseconds: about fifteen children are created.
 ///
+/// What is found holds for the process: a limit that passes is not noticed. [`Launcher::start`] tries
+/// what it was asked for first, whatever was found.
+///
 /// # Errors
 /// File descriptors, processes or memory have run out. That is not kept: the next call tries again.
 pub fn probe() -> Result<&'static HostFacts, SpawnError> {

@@ -76,7 +76,8 @@ impl AsFd for SandboxChild {
 /// Dropping it kills what is in it, as [`kill`](SandboxHandle::kill) does: a sandbox does not outlive its handle.
 #[derive(Debug)]
 pub struct SandboxChild {
-    /// The command's standard input, where it is [`Input::Piped`](sandbox_core::Input::Piped).
+    /// The command's standard input, where it is [`Input::Piped`](sandbox_core::Input::Piped). Its end
+    /// comes when this and every copy is closed: one that another thread has forked, too.
     pub stdin: Option<File>,
     process: Process,
     outputs: [Option<Collector>; 2],

@@ -109,6 +109,10 @@ impl Act {
             },
             Self::Hold { path, slot } => {
                 let path = inside(state.root, path)?;
+                if is_root(path, state.root) {
+                    kernel::close(path);
+                    return Err(libc::EINVAL);
+                }
                 let tree = kernel::clone_tree(path, c"", Depth::Recursive);
                 kernel::close(path);
                 program.held[*slot].store(tree?, Relaxed);
@@ -165,6 +169,15 @@ fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
 
 fn inside_directory(root: i32, path: &CStr) -> Result<i32, Errno> {
     kernel::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY)
+}
+
+/// Whether a path is the root by another name. Put back over itself, it would not be seen.
+fn is_root(path: i32, root: i32) -> bool {
+    let which = |fd| match (kernel::mount_id(fd), kernel::stat(fd)) {
+        (Ok(mount), Ok(id)) => Some((mount, id.device, id.inode)),
+        _ => None,
+    };
+    which(path).is_some() && which(path) == which(root)
 }
 
 /// Notes which mount has just been made at a path.

@@ -170,6 +170,7 @@ pub(super) fn step_hint(step: &Step, errno: i32) -> Option<String> {
         (Step::HoldWritable(_) | Step::Find(_) | Step::Reopen(_), libc::ENOENT) => {
             "a writable path must exist in the sandbox"
         }
+        (Step::HoldWritable(_), libc::EINVAL) => "it is the root by another name: give /",
         (Step::HoldWritable(_), libc::EMFILE) => {
             "each writable path takes a file descriptor: raise the hard limit, `ulimit -Hn`"
         }

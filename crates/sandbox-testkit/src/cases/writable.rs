@@ -17,6 +17,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("writable/parents-stay-read-only", ONLY, parents).control(all),
     Case::new("writable/empty-list-is-nothing", ONLY, empty_list).control(all),
     Case::new("writable/root-is-all", ONLY, root),
+    Case::new("writable/root-by-another-name", ONLY, root_by_another_name),
     Case::new("writable/single-file", ONLY, single_file).control(all),
     Case::new("writable/missing", ONLY, missing),
     Case::new("writable/link-stays-inside", ONLY, link),
@@ -114,6 +115,11 @@ fn two_names(w: &World<'_>) -> Check {
         ensure!(!w.shared().join("by-two-names").exists(), "by {name}, it wrote on the host");
     }
     Ok(())
+}
+
+fn root_by_another_name(w: &World<'_>) -> Check {
+    w.link("/alias", "/")?;
+    w.refuses_naming(w.probe("exit 0").writable(["/alias"]), &["/alias", "give /"])
 }
 
 fn empty_list(w: &World<'_>) -> Check {
