@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::config::{Hostname, Isolation, Root, SandboxConfig, User, Writable};
+use crate::config::{Hostname, Isolation, Root, SandboxConfig, User, UserNamespace, Writable};
 use crate::mount::Filesystem;
+use crate::privileges::KeptCapabilities;
 
 /// The name of a backend, as it is written on a command line: `linux-user-chroot`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,8 +55,20 @@ pub enum Setting {
     Ipc,
     /// `hostname`
     Hostname,
+    /// `uts`
+    Uts,
+    /// `cgroup`
+    Cgroup,
     /// `user`
     User,
+    /// `user_namespace`
+    UserNamespace,
+    /// `capabilities`
+    Capabilities,
+    /// `seccomp`
+    Seccomp,
+    /// `process`
+    Process,
 }
 
 impl fmt::Display for Setting {
@@ -69,7 +82,13 @@ impl fmt::Display for Setting {
             Self::Processes => "processes",
             Self::Ipc => "ipc",
             Self::Hostname => "hostname",
+            Self::Uts => "uts",
+            Self::Cgroup => "cgroup",
             Self::User => "user",
+            Self::UserNamespace => "user-namespace",
+            Self::Capabilities => "capabilities",
+            Self::Seccomp => "seccomp",
+            Self::Process => "process",
         })
     }
 }
@@ -131,6 +150,10 @@ features! {
     MountOverlay = ExtraMounts "overlay",
     /// `remount,ro`, and the flags ro, nosuid, nodev, noexec.
     MountFlags = ExtraMounts "flags",
+    /// Directories, files and links that are made, files in memory, and modes that are changed.
+    MountFiles = ExtraMounts "files",
+    /// Extra mounts of what the caller's open descriptors refer to.
+    MountDescriptor = ExtraMounts "descriptor",
     /// No attempt to isolate the network.
     NetworkUndefined = Network "undefined",
     /// A network stack of its own.
@@ -147,12 +170,40 @@ features! {
     HostnameUndefined = Hostname "undefined",
     /// A host name of its own.
     HostnameNamed = Hostname "named",
+    /// No attempt to isolate the host's and domain's names.
+    UtsUndefined = Uts "undefined",
+    /// Names that can be changed apart from the host's.
+    UtsIsolated = Uts "isolated",
+    /// No attempt to isolate the view of cgroups.
+    CgroupUndefined = Cgroup "undefined",
+    /// Its own cgroup is the root of what it sees.
+    CgroupIsolated = Cgroup "isolated",
     /// The caller's ids.
     UserSame = User "same",
     /// User 0 inside.
     UserRoot = User "root",
     /// Given ids.
     UserIds = User "ids",
+    /// A user namespace where it is needed.
+    UserNamespaceUndefined = UserNamespace "undefined",
+    /// A user namespace in any case.
+    UserNamespaceOwn = UserNamespace "own",
+    /// A user namespace in which no other can be made.
+    UserNamespaceLast = UserNamespace "last",
+    /// No capabilities.
+    CapabilitiesNone = Capabilities "none",
+    /// Some capabilities.
+    CapabilitiesSome = Capabilities "some",
+    /// Those that there are.
+    CapabilitiesAll = Capabilities "all",
+    /// No filter of the caller's.
+    SeccompNone = Seccomp "none",
+    /// Filters of the caller's.
+    SeccompPrograms = Seccomp "programs",
+    /// The command, in the caller's session or one of its own, below an init.
+    ProcessPlain = Process "plain",
+    /// More: it is PID 1, gets descriptors, is told when to start, or holds locks.
+    ProcessSpecial = Process "special",
 }
 
 impl Feature {
@@ -181,6 +232,20 @@ impl Feature {
                 None => Self::HostnameUndefined,
                 Some(_) => Self::HostnameNamed,
             },
+            isolation(config.uts, Self::UtsUndefined, Self::UtsIsolated),
+            isolation(config.cgroup, Self::CgroupUndefined, Self::CgroupIsolated),
+            match config.user_namespace {
+                UserNamespace::Undefined => Self::UserNamespaceUndefined,
+                UserNamespace::Own => Self::UserNamespaceOwn,
+                UserNamespace::Last => Self::UserNamespaceLast,
+            },
+            match config.capabilities {
+                KeptCapabilities::Nothing => Self::CapabilitiesNone,
+                KeptCapabilities::Only(_) => Self::CapabilitiesSome,
+                KeptCapabilities::All => Self::CapabilitiesAll,
+            },
+            if config.seccomp.is_empty() { Self::SeccompNone } else { Self::SeccompPrograms },
+            if config.process.is_plain() { Self::ProcessPlain } else { Self::ProcessSpecial },
             match config.user {
                 User::Same => Self::UserSame,
                 User::Root => Self::UserRoot,
@@ -195,8 +260,18 @@ impl Feature {
                 Filesystem::Dev => Self::MountDev,
                 Filesystem::Sysfs => Self::MountSysfs,
                 Filesystem::Mqueue => Self::MountMqueue,
-                Filesystem::Overlay { .. } => Self::MountOverlay,
-                Filesystem::Remount => Self::MountFlags,
+                Filesystem::Overlay { .. } | Filesystem::TemporaryOverlay { .. } => {
+                    Self::MountOverlay
+                }
+                Filesystem::Remount | Filesystem::RemountSingle | Filesystem::RemountInPlace => {
+                    Self::MountFlags
+                }
+                Filesystem::BindDescriptor { .. } => Self::MountDescriptor,
+                Filesystem::Data { .. }
+                | Filesystem::Directory { .. }
+                | Filesystem::File { .. }
+                | Filesystem::Symlink { .. }
+                | Filesystem::Chmod { .. } => Self::MountFiles,
             });
             if !mount.flags.is_empty() {
                 features.push(Self::MountFlags);
@@ -331,6 +406,8 @@ impl Capabilities {
             (Feature::NetworkIsolated, &mut strict.network),
             (Feature::ProcessesIsolated, &mut strict.processes),
             (Feature::IpcIsolated, &mut strict.ipc),
+            (Feature::UtsIsolated, &mut strict.uts),
+            (Feature::CgroupIsolated, &mut strict.cgroup),
         ] {
             if self.supports(feature) {
                 *value = Isolation::Isolated;

@@ -53,6 +53,16 @@ impl<'a> State<'a> {
         Ok(fd)
     }
 
+    /// After a mount on `/`, the root is what was mounted there.
+    fn mounted(&mut self, target: &CStr) -> Result<(), Errno> {
+        if target == c"/" {
+            // A path that starts at a directory stays below what is mounted on that; `..` of a root
+            // leads to itself, and then to the top of what is mounted on it.
+            self.root = inside_directory(self.root, c"..")?;
+        }
+        Ok(())
+    }
+
     /// After a mount the same path may be another directory.
     fn forget_parent(&mut self) {
         if let Some((_, fd)) = self.parent.take() {
@@ -86,21 +96,28 @@ impl Act {
                 let parent = state.open_parent(parent.to_bytes())?;
                 make::existing_is_fine(kernel::symlink(to, parent, name))
             }
-            Self::Bind { source, target, attributes, depth } => {
-                let tree = kernel::clone_tree(libc::AT_FDCWD, source, *depth)?;
-                attach(tree, *attributes, *depth, inside(state.root, target))
+            Self::Bind { source, target, attributes, depth, missing } => {
+                match (kernel::clone_tree(libc::AT_FDCWD, source, *depth), missing) {
+                    (Err(libc::ENOENT), Missing::IsFine) => Ok(()),
+                    (tree, _) => {
+                        attach(tree?, *attributes, *depth, inside(state.root, target))?;
+                        state.mounted(target)
+                    }
+                }
             }
             Self::Mount { kind, data, flags, target: path, id } => {
                 let target = inside_directory(state.root, path)?;
                 let done = kernel::change_directory(target)
                     .and_then(|()| kernel::mount_here(kind, kind, *flags, data));
                 kernel::close(target);
-                done.and_then(|()| note(*id, state.root, path, program))
+                done?;
+                state.mounted(path)?;
+                note(*id, state.root, path, program)
             }
-            Self::Restrict { target, attributes, missing } => {
+            Self::Restrict { target, attributes, depth, missing } => {
                 match (inside(state.root, target), missing) {
                     (Err(libc::ENOENT | libc::ENOTDIR), Missing::IsFine) => Ok(()),
-                    (target, _) => cover(target?, *attributes),
+                    (target, _) => cover(target?, *attributes, *depth),
                 }
             }
             Self::Mask(path) => match inside(state.root, path) {
@@ -244,10 +261,10 @@ fn are_of_two_kinds(tree: i32, target: i32) -> bool {
 }
 
 /// Mounts what is at a path onto itself, restricted.
-fn cover(target: i32, attributes: u64) -> Result<(), Errno> {
-    let tree = kernel::clone_tree(target, c"", Depth::Recursive);
+fn cover(target: i32, attributes: u64, depth: Depth) -> Result<(), Errno> {
+    let tree = kernel::clone_tree(target, c"", depth);
     match tree {
-        Ok(tree) => attach(tree, attributes, Depth::Recursive, Ok(target)),
+        Ok(tree) => attach(tree, attributes, depth, Ok(target)),
         Err(errno) => {
             kernel::close(target);
             Err(errno)

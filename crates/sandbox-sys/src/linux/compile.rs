@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicPtr;
 
 use sandbox_core::{
-    Exec, InsidePath, MountFlag, NewFilesystem, OverlayMarks, Plan, Recursion, Step,
+    Exec, InsidePath, Missing, MountFlag, NewFilesystem, OverlayMarks, Plan, Recursion, Step,
 };
 
 use super::kernel::Depth;
@@ -97,37 +97,36 @@ impl Compiler {
             }
             Step::MakeDirectory(path) => Act::Make(self.target(path, TargetKind::Directory)?),
             Step::MakeFile(path) => Act::Make(self.target(path, TargetKind::File)?),
-            Step::MakeTarget { target, like } => {
-                let directory = std::fs::metadata(like)?.is_dir();
-                let kind = if directory { TargetKind::Directory } else { TargetKind::File };
-                Act::Make(self.target(target, kind)?)
+            Step::MakeTarget { target, like, missing } => {
+                match (std::fs::metadata(like), missing) {
+                    (Err(error), Missing::IsFine) if error.kind() == io::ErrorKind::NotFound => {
+                        return Ok(());
+                    }
+                    (metadata, _) => Act::Make(self.target(target, kind_of(&metadata?))?),
+                }
             }
             Step::Symlink { at, to } => {
                 let (parent, name) = split(at)?;
-                Act::Symlink { parent, name, to: CString::new(*to)? }
+                Act::Symlink { parent, name, to: c_string(to)? }
             }
-            Step::Bind { source, target, recursion, flags } => {
-                let source = std::path::absolute(source)?;
-                let depth = match recursion {
-                    Recursion::Recursive => Depth::Recursive,
-                    Recursion::Single => Depth::Single,
-                };
-                let (c_source, c_target) = (c_string(source.as_os_str())?, inside(target)?);
-                self.places.push((target.clone(), Place::Host));
-                let attributes = attributes(flags);
-                Act::Bind { source: c_source, target: c_target, attributes, depth }
+            Step::Bind { source, target, recursion, flags, missing } => {
+                let source = c_string(std::path::absolute(source)?)?;
+                let target = self.mount_place(target, Place::Host)?;
+                let (attributes, depth) = (attributes(flags), depth(*recursion));
+                Act::Bind { source, target, attributes, depth, missing: *missing }
             }
             Step::Mount { filesystem, target, flags } => {
                 let place = match filesystem {
                     NewFilesystem::Overlay { upper: Some(_), .. } => Place::Host,
                     _ => Place::Memory,
                 };
-                self.places.push((target.clone(), place));
+                self.mount_place(target, place)?;
                 mount(filesystem, target, flags, self.reopened.get(target).copied())?
             }
-            Step::Restrict { target, flags, missing } => Act::Restrict {
+            Step::Restrict { target, recursion, flags, missing } => Act::Restrict {
                 target: inside(target)?,
                 attributes: attributes(flags),
+                depth: depth(*recursion),
                 missing: *missing,
             },
             Step::Mask(path) => Act::Mask(inside(path)?),
@@ -164,6 +163,12 @@ impl Compiler {
         Ok(())
     }
 
+    /// Where something is mounted: what comes after it there is in it.
+    fn mount_place(&mut self, target: &InsidePath, place: Place) -> io::Result<CString> {
+        self.places.push((target.clone(), place));
+        inside(target)
+    }
+
     fn target(&mut self, path: &InsidePath, kind: TargetKind) -> io::Result<Target> {
         let number = self.targets;
         self.targets += 1;
@@ -177,6 +182,18 @@ impl Compiler {
         }
         let covering = self.places.iter().rev().find(|(target, _)| path.is_within(target));
         covering.is_none_or(|(_, place)| *place == Place::Host)
+    }
+}
+
+fn kind_of(metadata: &std::fs::Metadata) -> TargetKind {
+    if metadata.is_dir() { TargetKind::Directory } else { TargetKind::File }
+}
+
+fn depth(recursion: Recursion) -> Depth {
+    match recursion {
+        Recursion::Recursive => Depth::Recursive,
+        Recursion::Single => Depth::Single,
+        Recursion::SinglePreferred => Depth::SinglePreferred,
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) enum Act {
         target: CString,
         attributes: u64,
         depth: Depth,
+        missing: Missing,
     },
     Mount {
         kind: &'static CStr,
@@ -59,6 +60,7 @@ pub(super) enum Act {
     Restrict {
         target: CString,
         attributes: u64,
+        depth: Depth,
         missing: Missing,
     },
     Mask(CString),

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 use sandbox_core::{
-    BackendName, CaptureLimit, Captured, CommandLine, Environment, InsidePath, NewFilesystem,
-    Output, Plan, Policy, Recursion, SandboxConfig, Session, Status, Step, negotiate,
+    BackendName, CaptureLimit, Captured, CommandLine, Environment, InsidePath, Missing,
+    NewFilesystem, Output, Plan, Policy, Recursion, SandboxConfig, Session, Status, Step,
+    negotiate,
 };
 use tempfile::TempDir;
 
@@ -212,12 +213,17 @@ fn unmounting_is_not_led_elsewhere() {
         nix::mount::mount(None::<&str>, &victims, Some("tmpfs"), flags, None::<&str>).unwrap();
         let target = inside("/data/new/deep");
         let steps = [
-            Step::MakeTarget { target: target.clone(), like: source.path().to_owned() },
+            Step::MakeTarget {
+                target: target.clone(),
+                like: source.path().to_owned(),
+                missing: Missing::Fails,
+            },
             Step::Bind {
                 source: source.path().to_owned(),
                 target,
                 recursion: Recursion::Single,
                 flags: Vec::new(),
+                missing: Missing::Fails,
             },
         ];
         let to = victim.path().display();
@@ -249,12 +255,17 @@ fn mounts_are_made_and_undone() {
         let tmp = inside("/data/tmp");
         let filesystem = NewFilesystem::Tmpfs { size: Some(1 << 20), mode: 0o700 };
         let steps = [
-            Step::MakeTarget { target: target.clone(), like: source.path().to_owned() },
+            Step::MakeTarget {
+                target: target.clone(),
+                like: source.path().to_owned(),
+                missing: Missing::Fails,
+            },
             Step::Bind {
                 source: source.path().to_owned(),
                 target,
                 recursion: Recursion::Single,
                 flags: Vec::new(),
+                missing: Missing::Fails,
             },
             Step::MakeDirectory(tmp.clone()),
             Step::Mount { filesystem, target: tmp, flags: Vec::new() },

@@ -35,19 +35,28 @@ pub(in crate::linux) fn make_mounts_private() -> Result<(), Errno> {
 pub(in crate::linux) enum Depth {
     Single,
     Recursive,
+    /// Without them, where the kernel does not refuse to uncover what is below them.
+    SinglePreferred,
 }
 
 impl Depth {
     fn flag(self) -> i32 {
         match self {
             Self::Single => 0,
-            Self::Recursive => libc::AT_RECURSIVE,
+            // Of a copy that turned out to be single, the mounts below are none.
+            Self::Recursive | Self::SinglePreferred => libc::AT_RECURSIVE,
         }
     }
 }
 
 /// open_tree(2) with `OPEN_TREE_CLONE`: a detached copy of the mount at a path.
 pub(in crate::linux) fn clone_tree(directory: Fd, path: &CStr, depth: Depth) -> Result<Fd, Errno> {
+    if depth == Depth::SinglePreferred {
+        return match clone_tree(directory, path, Depth::Single) {
+            Err(libc::EINVAL) => clone_tree(directory, path, Depth::Recursive),
+            done => done,
+        };
+    }
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
     let empty = if path.is_empty() { libc::AT_EMPTY_PATH } else { 0 };
     let flags = flags as usize | word(depth.flag() | empty);
