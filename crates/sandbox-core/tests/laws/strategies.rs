@@ -82,9 +82,12 @@ fn filesystem() -> impl Strategy<Value = Filesystem> {
             |(descriptor, recursion)| Filesystem::BindDescriptor { descriptor, recursion }
         ),
         (vec(any::<u8>(), 0..8), option::of(0..=0o7777_u32), any::<bool>()).prop_map(
-            |(content, mode, bound)| match bound {
-                true => Filesystem::Data { content, mode },
-                false => Filesystem::File { content, mode },
+            |(content, mode, bound)| {
+                if bound {
+                    Filesystem::Data { content, mode }
+                } else {
+                    Filesystem::File { content, mode }
+                }
             }
         ),
         host_path().prop_map(|to| Filesystem::Symlink { to }),
