@@ -43,7 +43,8 @@ impl MountEntry {
 impl fmt::Display for MountEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, target, kind, options } = self;
-        write!(f, "({source:?}, {target:?}, {kind:?}, {options:?})")
+        let fields = [source, target, kind, options];
+        fields.into_iter().fold(&mut f.debug_tuple(""), |tuple, field| tuple.field(field)).finish()
     }
 }
 
@@ -83,7 +84,7 @@ pub struct InvalidMountEntry {
     /// Its place in the list, from 0.
     pub index: usize,
     /// The entry as it was given.
-    pub entry: MountEntry,
+    pub entry: Box<MountEntry>,
     /// The field that is not valid, and what would work.
     pub source: ConfigError,
 }
@@ -94,7 +95,11 @@ pub struct InvalidMountEntry {
 /// The first entry that means nothing: no target, an unknown type or option, a bind without a source.
 pub fn validate_extra_mounts(entries: &[MountEntry]) -> Result<Vec<Mount>, InvalidMountEntry> {
     let mounts = entries.iter().enumerate().map(|(index, entry)| {
-        entry.mount().map_err(|source| InvalidMountEntry { index, entry: entry.clone(), source })
+        entry.mount().map_err(|source| InvalidMountEntry {
+            index,
+            entry: Box::new(entry.clone()),
+            source,
+        })
     });
     mounts.collect()
 }

@@ -6,7 +6,7 @@ use sandboxlib::{
     Config, Executor, Isolation, Stream, WritablePaths, get_executor, validate_extra_mounts,
 };
 
-use crate::fixture::{Fixture, for_everyone, refused, runs};
+use crate::fixture::{Fixture, for_everyone, isolating, refused, runs};
 
 #[test]
 fn bug_05_large_output_does_not_deadlock() {
@@ -112,7 +112,7 @@ fn bug_11_options_are_compared_by_value_and_arguments_are_not_changed() {
             validate_extra_mounts(&entries).unwrap();
             assert_eq!(entries, config.extra_mounts);
         }
-        for executor in f.isolating() {
+        for executor in isolating() {
             let config = f
                 .config(["true"])
                 .extra_mount((f.host("source"), "/data/one", "", "bind"))

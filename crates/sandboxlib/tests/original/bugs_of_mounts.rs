@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use sandboxlib::{Config, Isolation};
 
-use crate::fixture::{for_everyone, prints, refused, runs, text};
+use crate::fixture::{for_everyone, isolating, prints, refused, runs, text};
 
 const READ_ONLY: &str = "Read-only file system";
 
@@ -56,7 +56,7 @@ fn bug_12_a_writable_target_keeps_what_is_mounted_there() {
     for_everyone(|f| {
         fs::write(f.inside("data/one/of-the-tree"), "").unwrap();
         fs::write(f.inside("tmp/of-the-tree"), "").unwrap();
-        for executor in f.isolating() {
+        for executor in isolating() {
             let config = f
                 .shell("ls /data/one /tmp; touch /data/one/new /tmp/new")
                 .extra_mount((f.host("source"), "/data/one", "", "bind"))
@@ -152,8 +152,7 @@ fn bug_14_mounts_never_reach_the_host() {
             f.check_mounts();
             // Killed in the middle, nothing is left over, and nothing is undone by walking into it.
             child.kill().unwrap();
-            let outcome = child.wait().unwrap();
-            let _ = outcome.stdout;
+            child.wait().unwrap();
             f.check_mounts();
             let inside = runs(executor, &nested("cat /proc/self/mountinfo"));
             let inside = text(inside.out.as_ref());

@@ -4,14 +4,14 @@ use std::fs;
 
 use sandboxlib::WritablePaths;
 
-use crate::fixture::{for_everyone, prints, refused, runs, text};
+use crate::fixture::{for_everyone, isolating, prints, refused, runs, text};
 
 const READ_ONLY: &str = "Read-only file system";
 
 #[test]
 fn bug_16_parents_of_writable_paths_stay_read_only() {
     for_everyone(|f| {
-        for executor in f.isolating() {
+        for executor in isolating() {
             // `/data/one2` begins like the one that is writable.
             let script =
                 "for dir in / /data /data/one2 /data/one; do touch $dir/new && echo $dir; done";
@@ -34,7 +34,7 @@ fn bug_16_parents_of_writable_paths_stay_read_only() {
 #[test]
 fn bug_16_a_missing_writable_path_is_an_error() {
     for_everyone(|f| {
-        for executor in f.isolating() {
+        for executor in isolating() {
             let config = f.config(["true"]).filesystem_writable_paths(["/tmp", "/data/missing"]);
             refused(executor, &config, &["/data/missing", "No such file"]);
         }
@@ -47,8 +47,10 @@ fn bug_16_the_number_of_paths_and_files_has_no_limit() {
         let many = f.inside("data/one/many");
         fs::create_dir(&many).unwrap();
         let names: Vec<_> = (0..1500).map(|number| format!("data/one/many/{number}")).collect();
-        names.iter().for_each(|name| fs::create_dir(f.inside(name)).unwrap());
-        for executor in f.isolating() {
+        for name in &names {
+            fs::create_dir(f.inside(name)).unwrap();
+        }
+        for executor in isolating() {
             // More than the original has options for, to be left out or to be let in.
             let script = "touch /data/one/many/1499/new && touch /data/one/many/new";
             let config = f.shell(script).filesystem_writable_paths(names.clone());
@@ -67,7 +69,7 @@ fn bug_16_the_number_of_paths_and_files_has_no_limit() {
 #[test]
 fn bug_16_binds_are_made_before_paths_become_read_only() {
     for_everyone(|f| {
-        for executor in f.isolating() {
+        for executor in isolating() {
             let config = f
                 .shell("cat /data/file; touch /data/new; touch /data/inner/new")
                 .extra_mount((f.host("source"), "/data", "", "bind"))

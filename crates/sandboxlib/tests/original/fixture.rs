@@ -151,19 +151,11 @@ impl Fixture {
 
     /// The executors that can run anything as this user; a chroot is for root.
     pub(crate) fn executors(&self) -> Vec<Executor> {
-        let mut executors = self.isolating();
+        let mut executors = isolating();
         if self.who == Who::Root {
             executors.extend(available(Executor::Chroot));
         }
         executors
-    }
-
-    /// Those that isolate everything.
-    pub(crate) fn isolating(&self) -> Vec<Executor> {
-        [Executor::LinuxUserChroot, Executor::Bubblewrap]
-            .into_iter()
-            .filter_map(available)
-            .collect()
     }
 
     /// Words to run in the tree.
@@ -227,6 +219,11 @@ impl Fixture {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(self.path.to_str().unwrap()), "{mounts}");
     }
+}
+
+/// The executors that isolate everything, for any user.
+pub(crate) fn isolating() -> Vec<Executor> {
+    [Executor::LinuxUserChroot, Executor::Bubblewrap].into_iter().filter_map(available).collect()
 }
 
 /// An executor, where it can change the root here; said by name where it cannot.

@@ -7,7 +7,7 @@ use sandboxlib::{
     Capabilities, Executor, Feature, Isolation, Setting, WritablePaths, get_executor,
 };
 
-use crate::fixture::{Fixture, Who, for_everyone, refused, runs, skip, this};
+use crate::fixture::{Fixture, Who, for_everyone, isolating, refused, runs, skip, this};
 
 /// What the platform's executor is, in a process with this variable.
 fn chosen(f: &Fixture, variable: Option<&str>) -> String {
@@ -38,7 +38,7 @@ fn row_backend_choice_follows_the_variable() {
 #[test]
 fn row_backend_choice_warns_of_an_invalid_variable() {
     for_everyone(|f| {
-        if f.isolating().is_empty() {
+        if isolating().is_empty() {
             return;
         }
         assert_eq!(chosen(f, None), "linux-user-chroot ");
@@ -74,15 +74,12 @@ fn row_capabilities_are_those_promised() {
         for executor in f.executors() {
             let capabilities = executor.capabilities().unwrap();
             let has = |setting| values(&capabilities, setting);
-            match executor {
-                Executor::Chroot => {
-                    assert_eq!(has(Setting::Network), ["undefined"]);
-                    assert_eq!(has(Setting::Writable), ["all"]);
-                }
-                _ => {
-                    assert_eq!(has(Setting::Network), ["undefined", "isolated"]);
-                    assert_eq!(has(Setting::Writable), ["all", "only", "nothing"]);
-                }
+            if executor == Executor::Chroot {
+                assert_eq!(has(Setting::Network), ["undefined"]);
+                assert_eq!(has(Setting::Writable), ["all"]);
+            } else {
+                assert_eq!(has(Setting::Network), ["undefined", "isolated"]);
+                assert_eq!(has(Setting::Writable), ["all", "only", "nothing"]);
             }
             // More than the original promises of a chroot: on Linux its mounts are its own.
             assert_eq!(has(Setting::Mounts), ["undefined", "isolated"]);
@@ -153,7 +150,7 @@ fn row_a_chroot_is_for_root_and_says_so() {
 #[test]
 fn bug_20_a_program_on_path_is_not_what_counts() {
     for_everyone(|f| {
-        if f.isolating().is_empty() {
+        if isolating().is_empty() {
             return;
         }
         // None there is, and one that does not work.
@@ -176,7 +173,7 @@ fn bug_20_a_program_on_path_is_not_what_counts() {
 fn bug_20_a_host_without_user_namespaces_is_noticed() {
     for_everyone(|f| {
         // As root nothing needs one.
-        if f.who == Who::Root || f.isolating().is_empty() {
+        if f.who == Who::Root || isolating().is_empty() {
             return;
         }
         // A user namespace that allows no others, and in it a process that has no rights.

@@ -4,7 +4,7 @@ use std::fs;
 
 use sandboxlib::{Config, Executor, Isolation, MountEntry, WritablePaths, validate_extra_mounts};
 
-use crate::fixture::{BUSYBOX, for_everyone, prints, refused, runs, text};
+use crate::fixture::{BUSYBOX, for_everyone, isolating, prints, refused, runs, text};
 
 const READ_ONLY: &str = "Read-only file system";
 
@@ -58,7 +58,7 @@ fn row_filesystem_writable_paths_all_some_or_none() {
                 let _ = fs::remove_file(f.inside(dir).join("new"));
             }
         };
-        for executor in f.isolating() {
+        for executor in isolating() {
             let written = |paths: WritablePaths| {
                 let config = f.shell(script).filesystem_writable_paths(paths);
                 let finished = runs(executor, &config);
@@ -84,7 +84,7 @@ fn row_filesystem_writable_paths_all_some_or_none() {
 #[test]
 fn row_filesystem_writable_paths_come_after_extra_mounts() {
     for_everyone(|f| {
-        for executor in f.isolating() {
+        for executor in isolating() {
             let config = f
                 .shell("touch /data/one/new; touch /tmp/new && ls /tmp; touch /bin/new")
                 .extra_mount((f.host("source"), "/data/one", "", "bind"))
@@ -123,7 +123,7 @@ fn row_mounts_are_isolated_where_asked_for() {
 #[test]
 fn row_network_isolated_is_only_loopback() {
     for_everyone(|f| {
-        for executor in f.isolating() {
+        for executor in isolating() {
             assert_eq!(namespace(executor, "net", |config| config), hosts_namespace("net"));
             let isolated = |config: Config| config.network(Isolation::Isolated);
             assert_ne!(namespace(executor, "net", isolated), hosts_namespace("net"));
@@ -195,7 +195,7 @@ fn row_extra_mounts_are_validated() {
         ] {
             let list = [entry(("proc", "/proc", "proc", "")), entry(fields)];
             let error = validate_extra_mounts(&list).unwrap_err();
-            assert_eq!((error.index, &error.entry), (1, &list[1]));
+            assert_eq!((error.index, &*error.entry), (1, &list[1]));
             let message = error.to_string();
             let place = format!("extra_mounts[1] {}: ", list[1]);
             assert!(message.starts_with(&place) && message.contains(words), "{message}");

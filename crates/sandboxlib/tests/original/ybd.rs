@@ -6,7 +6,7 @@ use sandboxlib::{
     Config, Executor, Finished, Isolation, Stream, WritablePaths, executor_for_platform,
 };
 
-use crate::fixture::{Fixture, for_everyone};
+use crate::fixture::{Fixture, for_everyone, isolating};
 
 fn environment() -> [(&'static str, &'static str); 9] {
     [
@@ -23,10 +23,10 @@ fn environment() -> [(&'static str, &'static str); 9] {
 }
 
 /// `degrade(config, warn=False)`, then the run, with everything that is printed in a log.
-fn step(f: &Fixture, executor: Executor, config: Config) -> (Finished, String) {
+fn step(f: &Fixture, executor: Executor, config: &Config) -> (Finished, String) {
     let log = f.host("log");
     fs::write(&log, "# the step\n").unwrap();
-    let config = executor.degrade_config_for_capabilities(&config).unwrap().config;
+    let config = executor.degrade_config_for_capabilities(config).unwrap().config;
     let open = fs::OpenOptions::new().append(true).open(&log).unwrap();
     let config = config.stdout(open).stderr(Stream::Stdout);
     let finished = executor.run_sandbox_with_redirection(&config).unwrap();
@@ -60,7 +60,7 @@ fn row_known_user_normal_mode() {
         let paths = ["hello.build", "hello.inst", "/dev", "/proc", "/tmp"];
         for executor in f.executors() {
             for writable in [WritablePaths::All, paths.into()] {
-                let (finished, log) = step(f, executor, normal(f, script, writable));
+                let (finished, log) = step(f, executor, &normal(f, script, writable));
                 assert_eq!((finished.exit, log.as_str()), (0, printed), "{executor:?}");
                 let made = ["hello.build/made", "hello.inst/done"].map(|name| f.inside(name));
                 for file in made.into_iter().chain([f.host("source/hit")]) {
@@ -69,11 +69,11 @@ fn row_known_user_normal_mode() {
                 assert!(!f.inside("tmp/ccache").exists() && !f.inside("dev/shm").exists());
             }
             // A step that fails stops there, and its status is reported.
-            let (finished, log) = step(f, executor, normal(f, "false; echo not reached", paths));
+            let (finished, log) = step(f, executor, &normal(f, "false; echo not reached", paths));
             assert_eq!((finished.exit, log.as_str()), (1, "# the step\n"));
         }
-        for executor in f.isolating() {
-            let (finished, log) = step(f, executor, normal(f, "touch /data/new", paths));
+        for executor in isolating() {
+            let (finished, log) = step(f, executor, &normal(f, "touch /data/new", paths));
             assert!(finished.exit == 1 && log.contains("Read-only file system"), "{log}");
         }
         for name in ["hello.build", "hello.inst"] {
@@ -97,7 +97,7 @@ fn row_known_user_bootstrap_mode() {
             .mounts(Isolation::Isolated)
             .network(Isolation::Isolated);
         let mut outside = config.clone();
-        let (finished, log) = step(f, chosen, config);
+        let (finished, log) = step(f, chosen, &config);
         let printed = format!("# the step\n{}\naside\nUTC\n", checkout.display());
         assert_eq!((finished.exit, log), (0, printed));
         // No more than those.
@@ -105,7 +105,7 @@ fn row_known_user_bootstrap_mode() {
         let elsewhere = f.inside("data/made");
         let script = format!("echo x > {}", elsewhere.display());
         outside.command = ["sh", "-c", "-e", &script].into();
-        let (finished, log) = step(f, chosen, outside);
+        let (finished, log) = step(f, chosen, &outside);
         assert!(finished.exit != 0 && log.contains("Read-only file system"), "{log}");
         assert!(!elsewhere.exists());
     });
