@@ -15,12 +15,6 @@ impl From<&str> for Words {
     }
 }
 
-impl From<&OsStr> for Words {
-    fn from(program: &OsStr) -> Self {
-        Self(vec![program.into()])
-    }
-}
-
 impl From<String> for Words {
     fn from(program: String) -> Self {
         Self(vec![program.into()])

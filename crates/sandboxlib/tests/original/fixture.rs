@@ -25,6 +25,8 @@ const PLAIN_USER: &str = "54321";
 const BY_ROOT: &str = "SANDBOXLIB_TEST_BY_ROOT";
 /// The directory of the test that has started a role.
 const DIRECTORY: &str = "SANDBOXLIB_TEST_DIRECTORY";
+/// Begins a line that says what cannot run.
+pub(crate) const SKIPPED: &str = "skipped: ";
 
 /// Who the tests run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,9 @@ fn again_as_a_plain_user(closure: &str) {
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     assert!(output.status.success() && text.contains("1 passed"), "as a plain user: {text}");
+    for reason in text.lines().filter_map(|line| line.split_once(SKIPPED)) {
+        skip(&format!("as a plain user: {}", reason.1));
+    }
 }
 
 /// This program. The folder that cargo builds into may be closed to other users; an open file is not.
@@ -76,14 +81,16 @@ pub(crate) fn this() -> File {
 /// Says by name and reason what cannot run here, past the test harness, which would swallow it; in the
 /// file that `cargo xtask test` makes its summary from, too.
 pub(crate) fn skip(reason: &str) {
+    if env::var_os(BY_ROOT).is_some() || env::var_os(DIRECTORY).is_some() {
+        // Who has started this process says it.
+        return std::io::stderr().write_all(format!("{SKIPPED}{reason}\n").as_bytes()).unwrap();
+    }
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let line = format!("sandboxlib {test}: {reason}\n");
-    std::io::stderr().write_all(format!("skipped: {line}").as_bytes()).unwrap();
+    std::io::stderr().write_all(format!("{SKIPPED}{line}").as_bytes()).unwrap();
     if let Some(file) = env::var_os("SANDBOX_TEST_SKIPS") {
-        // A plain user whom root started may not write it.
-        if let Ok(mut file) = fs::OpenOptions::new().append(true).create(true).open(file) {
-            file.write_all(line.as_bytes()).unwrap();
-        }
+        let file = fs::OpenOptions::new().append(true).create(true).open(file);
+        file.unwrap().write_all(line.as_bytes()).unwrap();
     }
 }
 

