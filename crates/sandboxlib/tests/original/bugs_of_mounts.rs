@@ -173,7 +173,8 @@ fn bug_14_a_tree_that_is_removed_afterwards_takes_no_bind_along() {
         for executor in f.executors() {
             let tree = f.host("unpacked");
             fs::create_dir_all(tree.join("bin")).unwrap();
-            fs::copy(f.inside("bin/busybox"), tree.join("bin/busybox")).unwrap();
+            // Nothing is opened for writing, which another test's child would hold open.
+            fs::hard_link(f.inside("bin/busybox"), tree.join("bin/busybox")).unwrap();
             let config = Config::new(["/bin/busybox", "cat", "/mnt/file"])
                 .filesystem_root(&tree)
                 .mounts(Isolation::Isolated)
