@@ -12,6 +12,7 @@ mod build;
 mod exit_codes;
 mod fixture;
 mod mounts;
+mod original;
 mod policy;
 mod streams;
 mod terminal;
