@@ -19,7 +19,10 @@ def run_sandbox_program() -> str:
     """The path of ``run-sandbox``: what SANDBOXLIB_RUN_SANDBOX names, else the first on PATH."""
     named = os.environ.get(VARIABLE)
     if not named:
-        return utils.find_program("run-sandbox")
+        try:
+            return utils.find_program("run-sandbox")
+        except ProgramNotFound as error:
+            raise ProgramNotFound("%s. %s can name it" % (error, VARIABLE)) from None
     # A name without a slash is looked for on PATH; nothing else is tried in its place.
     found = shutil.which(named)
     if found is None:
