@@ -11,6 +11,7 @@ mod bad_input;
 mod build;
 mod exit_codes;
 mod fixture;
+mod machine;
 mod mounts;
 mod original;
 mod policy;
