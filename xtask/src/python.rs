@@ -90,9 +90,10 @@ fn test(python: &mut Command, package: &Path) -> Result<Counts> {
     python.env("SANDBOXLIB_RUN_SANDBOX", package.join("run-sandbox"));
     python.env_remove("SANDBOXLIB_BACKEND").stderr(std::process::Stdio::inherit());
     let said = String::from_utf8(command::output(python)?.stdout)?;
-    let mut lines: Vec<_> = said.lines().collect();
-    let last = lines.pop().unwrap_or_default();
-    lines.iter().for_each(|line| println!("  {line}"));
+    let (lines, last) = said.trim_end().rsplit_once('\n').unwrap_or(("", said.trim_end()));
+    for line in lines.lines() {
+        println!("  {line}");
+    }
     let numbers: std::result::Result<Vec<usize>, _> = last.split(' ').map(str::parse).collect();
     match numbers.as_deref() {
         Ok([passed, skipped, failed]) => {
