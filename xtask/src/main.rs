@@ -9,6 +9,7 @@ mod deny;
 mod dist;
 mod matrix;
 mod product;
+mod python;
 mod stage;
 mod test;
 mod tidy;
@@ -27,6 +28,7 @@ usage: cargo xtask COMMAND [OPTIONS]
   demo debian            build an upstream source package in a Debian tree, as root and as a user
                            [--package hello|zlib] [--fresh] [--mirror URL]
   test                   everything that can be tested on this machine
+  python                 the Python package: its tests as root and as a user, and its types
   matrix                 the conformance suite for each backend, privilege and kind of kernel
   bench                  speed and memory beside bubblewrap and a bare floor
   tidy                   the workspace's own rules, all findings listed
@@ -58,6 +60,7 @@ fn dispatch(args: &[String]) -> Result {
         "demo" => demo::run(rest),
         "demo-probe" => demo::probe::run(rest),
         "test" => test::run(rest),
+        "python" => python::run(rest),
         "matrix" => matrix::run(rest),
         "bench" => bench::run(rest),
         "tidy" => tidy::run(rest),
