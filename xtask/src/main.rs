@@ -32,7 +32,7 @@ usage: cargo xtask COMMAND [OPTIONS]
   test                   everything that can be tested on this machine
   matrix                 the conformance suite for each backend, privilege and kind of kernel
   clients                programs that people use, unchanged, on our executables, as root and
-                           as a user [python-original|ybd|buildstream|sccache]
+                           as a user [python-original|ybd|buildstream|sccache] [--required]
   bench                  speed and memory beside bubblewrap and a bare floor
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies

@@ -19,6 +19,7 @@ const REFUSING: &str = "#!/bin/sh\necho 'this bwrap refuses' >&2\nexit 1\n";
 
 pub(super) fn run(bench: &Bench, user: User) -> Run {
     let environment = bench.stage.join("buildstream-2.8.1");
+    toolchain::need().map_err(Stop::not_installed)?;
     python::environment(&environment, &PACKAGES).map_err(Stop::not_installed)?;
     let environment = match stager(user) {
         Stager::Fuse => environment,
@@ -29,7 +30,7 @@ pub(super) fn run(bench: &Bench, user: User) -> Run {
     let source = workspace::root().join("xtask/clients/buildstream");
     command::run(Command::new("cp").arg("-R").arg(source).arg(&project))?;
     let program = project.join("files/source/program.c");
-    toolchain::make(&project.join("files/toolchain"), &program).map_err(Stop::not_installed)?;
+    toolchain::make(&project.join("files/toolchain"), &program)?;
     user.own(work.path())?;
     let bst = Bst { work: &work, python: environment.join("bin/python"), project };
     bst.path_decides()?;

@@ -44,15 +44,24 @@ type Run<T = ()> = std::result::Result<T, Stop>;
 
 /// Why a client's run did not come to its end.
 enum Stop {
-    /// It cannot run here.
+    /// It can't be as this user, on any machine.
     Skipped(String),
+    /// It can't be installed on this machine as it is.
+    NotInstalled(String),
     Failed(Box<dyn Error>),
 }
 
 impl Stop {
     fn not_installed(error: impl std::fmt::Display) -> Self {
-        Self::Skipped(format!("cannot be installed here: {error}"))
+        Self::NotInstalled(format!("cannot be installed here: {error}"))
     }
+}
+
+/// Whether a client that can't be installed is a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Skipped,
+    Failure,
 }
 
 impl<E: Into<Box<dyn Error>>> From<E> for Stop {
@@ -62,28 +71,45 @@ impl<E: Into<Box<dyn Error>>> From<E> for Stop {
 }
 
 pub(crate) fn run(args: &[String]) -> Result {
-    let names: Vec<&str> = CLIENTS.iter().map(|client| client.name).collect();
-    let chosen = match args {
-        [] => None,
-        [name] if names.contains(&name.as_str()) => Some(name.as_str()),
-        _ => return Err(format!("clients takes one of {}, or none", names.join(", ")).into()),
-    };
+    let (chosen, missing) = parse(args)?;
     let bench = Bench { stage: stage::shared("clients")? };
     let mut rows = Vec::new();
-    for client in CLIENTS.iter().filter(|client| chosen.is_none_or(|name| name == client.name)) {
+    for client in chosen {
         for user in User::all() {
             println!("\n{} {user}", client.name);
             let clock = Instant::now();
-            let outcome = match (client.run)(&bench, *user) {
-                Ok(()) => "passed".to_owned(),
-                Err(Stop::Skipped(reason)) => format!("skipped: {reason}"),
-                Err(Stop::Failed(error)) => format!("FAILED: {error}"),
+            let outcome = match ((client.run)(&bench, *user), missing) {
+                (Ok(()), _) => "passed".to_owned(),
+                (Err(Stop::Skipped(reason)), _)
+                | (Err(Stop::NotInstalled(reason)), Missing::Skipped) => {
+                    format!("skipped: {reason}")
+                }
+                (Err(Stop::NotInstalled(reason)), Missing::Failure) => format!("FAILED: {reason}"),
+                (Err(Stop::Failed(error)), _) => format!("FAILED: {error}"),
             };
             println!("{} {user}: {outcome}", client.name);
             rows.push((format!("{} {user}", client.name), outcome, clock.elapsed().as_secs_f64()));
         }
     }
     summary(&rows)
+}
+
+fn parse(args: &[String]) -> Result<(Vec<&'static Client>, Missing)> {
+    let mut chosen = Vec::new();
+    let mut missing = Missing::Skipped;
+    for arg in args {
+        if arg == "--required" {
+            missing = Missing::Failure;
+            continue;
+        }
+        let names = || CLIENTS.iter().map(|client| client.name).collect::<Vec<_>>().join(", ");
+        let client = CLIENTS.iter().find(|client| client.name == arg);
+        chosen.push(client.ok_or_else(|| format!("clients: no '{arg}': there are {}", names()))?);
+    }
+    if chosen.is_empty() {
+        chosen.extend(&CLIENTS);
+    }
+    Ok((chosen, missing))
 }
 
 fn summary(rows: &[(String, String, f64)]) -> Result {
@@ -121,10 +147,19 @@ fn tail(text: &str, lines: usize) -> String {
 mod tests {
     use super::*;
 
+    fn parsed(args: &[&str]) -> Result<(Vec<&'static str>, Missing)> {
+        let (chosen, missing) = parse(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>())?;
+        Ok((chosen.iter().map(|client| client.name).collect(), missing))
+    }
+
     #[test]
-    fn clients_are_refused_by_name() {
-        let error = run(&["emacs".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("buildstream") && error.contains("sccache"), "{error}");
+    fn clients_are_chosen_by_name() {
+        assert_eq!(parsed(&[]).unwrap().0.len(), CLIENTS.len());
+        assert_eq!(parsed(&["ybd"]).unwrap(), (vec!["ybd"], Missing::Skipped));
+        let (chosen, missing) = parsed(&["--required"]).unwrap();
+        assert_eq!((chosen.len(), missing), (CLIENTS.len(), Missing::Failure));
+        let error = parsed(&["emacs"]).unwrap_err().to_string();
+        assert!(error.contains("emacs") && error.contains("sccache"), "{error}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ const PACKAGE: &str = "sandboxlib==0.3.1";
 
 pub(super) fn run(bench: &Bench, user: User) -> Run {
     let environment = bench.stage.join("sandboxlib-0.3.1");
+    toolchain::need().map_err(Stop::not_installed)?;
     let python = python::environment(&environment, &[PACKAGE]).map_err(Stop::not_installed)?;
     let work = Work::new(bench, "python-original", user)?;
     let program = executables::drop_in("linux-user-chroot", &work.bin())?;

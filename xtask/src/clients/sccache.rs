@@ -44,7 +44,7 @@ pub(super) fn run(bench: &Bench, user: User) -> Run {
     farm.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
     farm.arg(env::current_exe()?).arg("clients-farm");
     farm.arg(work.path()).arg(programs).arg(bwrap).arg(source);
-    command::run(&mut farm)?;
+    super::run_checks(&mut farm)?;
     work.finish()
 }
 

@@ -20,9 +20,13 @@ const PROGRAMS: [&str; 4] = ["cc1", "collect2", "as", "ld"];
 /// Folders that are symbolic links on most systems.
 const LINKED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
+/// Sees to it that this machine has what a tree is made of.
+pub(super) fn need() -> Result {
+    command::need_packages(&["busybox-static", "gcc", "libc6-dev", "make"])
+}
+
 /// The tree with a shell only.
 pub(super) fn make_shell(root: &Path) -> Result {
-    command::need_packages(&["busybox-static"])?;
     fs::create_dir_all(root.join("usr"))?;
     for name in LINKED {
         match fs::read_link(Path::new("/").join(name)) {
@@ -45,7 +49,6 @@ pub(super) fn make_shell(root: &Path) -> Result {
 
 /// The tree with a shell, make, and a compiler that can make a program of `source`.
 pub(super) fn make(root: &Path, source: &Path) -> Result {
-    command::need_packages(&["gcc", "libc6-dev", "make"])?;
     make_shell(root)?;
     let mut files = BTreeSet::new();
     for name in ["gcc", "make"] {

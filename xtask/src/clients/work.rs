@@ -25,7 +25,7 @@ pub(super) struct Work {
 impl Work {
     /// An empty folder with a `bin` in it, which comes first on the client's PATH.
     pub(super) fn new(bench: &Bench, client: &str, user: User) -> Result<Self> {
-        let path = bench.stage.join(format!("{client}-{}", process::id()));
+        let path = bench.stage.join(format!("{client}-{user:?}-{}", process::id()));
         DirBuilder::new().mode(0o755).create(&path)?;
         let work = Self { user, path };
         DirBuilder::new().mode(0o755).create(work.bin())?;

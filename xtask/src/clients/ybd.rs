@@ -13,6 +13,7 @@ pub(super) fn run(bench: &Bench, user: User) -> Run {
     if !package.is_dir() {
         return Err(Stop::Skipped("this tree has no python package".to_owned()));
     }
+    toolchain::need().map_err(Stop::not_installed)?;
     let work = Work::new(bench, "ybd", user)?;
     executables::run_sandbox(&work.bin())?;
     // Installed from a copy: pip builds in the folder that it is given.
@@ -23,7 +24,7 @@ pub(super) fn run(bench: &Bench, user: User) -> Run {
     let python = python::environment(&environment, &[&copy]).map_err(Stop::not_installed)?;
     let program = workspace::root().join("xtask/clients/buildstream/files/source/program.c");
     let tree = work.path().join("tree");
-    toolchain::make(&tree, &program).map_err(Stop::not_installed)?;
+    toolchain::make(&tree, &program)?;
     let scripts = work.path().join("scripts");
     fs::create_dir(&scripts)?;
     for name in ["checks.py", "ybd.py"] {
