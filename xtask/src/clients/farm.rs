@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::network::{Host, SCHEDULER, SERVERS};
+use super::network::{Host, SCHEDULER, SCHEDULER_PORT, SERVER_PORT, SERVERS};
 use super::sccache_client::Client;
 use super::{network, passed, tail};
 use crate::{Result, command};
@@ -17,7 +17,7 @@ use crate::{Result, command};
 const JOBS: &str = "-j4";
 const TARGET: &str = "libtommath.a";
 /// How long the farm may take to be ready, or to notice.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(args: &[String]) -> Result {
     let [folder, programs, bwrap, source] = args else {
@@ -41,10 +41,16 @@ impl Farm {
     fn run(&self, source: &Path) -> Result {
         network::make()?;
         let client = Client::new(&self.folder, &self.programs)?;
+        // Nobody starts before whom it needs: who finds none at its start asks again much later.
+        let listens = |host: &Host, port| {
+            wait(&format!("{} to listen", host.name), || Ok(network::listens(host, port)))
+        };
         let _scheduler = self.start(&SCHEDULER, "scheduler", &scheduler_settings())?;
+        listens(&SCHEDULER, SCHEDULER_PORT)?;
         let mut servers = Vec::new();
         for host in &SERVERS {
             servers.push(self.start(host, "server", &self.server_settings(host))?);
+            listens(host, SERVER_PORT)?;
         }
         let _daemon = client.start()?;
         wait("the scheduler to know both servers", || Ok(client.servers()? == SERVERS.len()))?;
@@ -130,8 +136,8 @@ impl Farm {
     fn server_settings(&self, host: &Host) -> String {
         format!(
             r#"cache_dir = "{folder}/{name}-toolchains"
-public_addr = "{address}:10501"
-scheduler_url = "http://{scheduler}:10600"
+public_addr = "{address}:{SERVER_PORT}"
+scheduler_url = "http://{scheduler}:{SCHEDULER_PORT}"
 
 [builder]
 type = "overlay"
@@ -213,7 +219,7 @@ token = "of the servers"
 
 fn scheduler_settings() -> String {
     format!(
-        r#"public_addr = "{}:10600"
+        r#"public_addr = "{}:{SCHEDULER_PORT}"
 
 [client_auth]
 type = "token"

@@ -2,6 +2,7 @@
 //! None has a way out of the machine.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,6 +18,8 @@ pub(super) const SERVERS: [Host; 2] = [
     Host { name: "server-1", address: "10.77.0.3" },
     Host { name: "server-2", address: "10.77.0.4" },
 ];
+pub(super) const SCHEDULER_PORT: u16 = 10_600;
+pub(super) const SERVER_PORT: u16 = 10_501;
 /// Where the client is, on the bridge.
 const CLIENT: &str = "10.77.0.1";
 
@@ -45,6 +48,11 @@ pub(super) fn command(host: &Host, program: &Path) -> Command {
     let mut ip = Command::new("ip");
     ip.args(["netns", "exec", host.name]).arg(program);
     ip
+}
+
+/// Whether a host can be talked to at a port.
+pub(super) fn listens(host: &Host, port: u16) -> bool {
+    TcpStream::connect((host.address, port)).is_ok()
 }
 
 /// The processes on a host.

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::network::{Host, SCHEDULER};
+use super::network::{Host, SCHEDULER, SCHEDULER_PORT};
 use crate::{Result, command};
 
 pub(super) struct Client {
@@ -36,7 +36,7 @@ impl Client {
         let client = Self { program: programs.join("sccache"), folder: folder.to_owned() };
         let settings = format!(
             r#"[dist]
-scheduler_url = "http://{scheduler}:10600"
+scheduler_url = "http://{scheduler}:{SCHEDULER_PORT}"
 toolchains = []
 cache_dir = "{folder}/client-toolchains"
 
