@@ -1,13 +1,13 @@
-"""Runs the functions of a script that are named check_..., and says what each has shown."""
+"""Runs the functions of a script whose names begin so, and says what each has shown."""
 
 import sys
 import traceback
 
 
-def main(functions):
+def main(functions, *prefixes):
     failed = 0
     for name, function in list(functions.items()):
-        if not name.startswith('check_'):
+        if not name.startswith(prefixes):
             continue
         try:
             function()

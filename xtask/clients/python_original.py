@@ -260,4 +260,4 @@ def check_backend_variable():
 
 
 if __name__ == '__main__':
-    checks.main(globals())
+    checks.main(globals(), 'check_')

@@ -1,6 +1,7 @@
 """The call by which YBD builds, with both of its configurations.
 
 usage: ybd.py TREE SOURCE; TREE has a shell and a C compiler, SOURCE is a program in C.
+SANDBOXLIB_BACKEND chooses the backend. One that can't isolate is asked for less, as YBD does it.
 """
 
 import os
@@ -12,6 +13,7 @@ import checks
 import sandboxlib
 
 TREE, SOURCE = sys.argv[1:]
+EXECUTOR = sandboxlib.executor_for_platform()
 NAME = 'hello'
 MAKE = 'gcc -O1 -o program program.c'
 INSTALL = 'mkdir -p "$DESTDIR$PREFIX/bin" && cp program "$DESTDIR$PREFIX/bin/"'
@@ -116,7 +118,7 @@ def check_normal_build_all():
     same(build.run(MAKE, INSTALL, 'touch /usr/everywhere', 'rm /usr/everywhere'), 0)
 
 
-def check_normal_read_only():
+def isolated_normal_read_only():
     'normal: the rest of the tree is read-only'
     build = Normal()
     for target in ['/usr/bin/gcc', '/etc-new', '/usr/lib/new']:
@@ -135,7 +137,7 @@ def check_normal_mounts():
     same(sorted(os.listdir(build.ccache)), ['after', 'before'])
 
 
-def check_normal_network():
+def isolated_normal_network():
     'normal: no network but lo'
     build = Normal()
     same(build.run('cat /proc/net/dev'), 0)
@@ -174,7 +176,7 @@ def check_bootstrap_build():
     assert os.access(os.path.join(build.folder, 'install/usr/bin/program'), os.X_OK)
 
 
-def check_bootstrap_read_only():
+def isolated_bootstrap_read_only():
     'bootstrap: the rest of the host is read-only'
     build = Bootstrap()
     beside = os.path.join(build.folder, 'beside')
@@ -183,7 +185,7 @@ def check_bootstrap_read_only():
     assert not os.path.exists(beside)
 
 
-def check_bootstrap_network():
+def isolated_bootstrap_network():
     'bootstrap: no network but lo'
     build = Bootstrap()
     same(build.run('cat /proc/self/net/dev'), 0)
@@ -191,5 +193,17 @@ def check_bootstrap_network():
     same(names, ['lo'])
 
 
+def degraded_everything():
+    'what the backend can\'t do is lowered, without a warning'
+    config = EXECUTOR.degrade_config_for_capabilities(Normal().config, warn=False)
+    same([config[name] for name in ('network', 'mounts', 'filesystem_writable_paths')],
+         ['undefined', 'undefined', 'all'])
+
+
 if __name__ == '__main__':
-    checks.main(globals())
+    prefixes = ['check_']
+    if 'isolated' in EXECUTOR.CAPABILITIES['network']:
+        prefixes.append('isolated_')
+    else:
+        prefixes.append('degraded_')
+    checks.main(globals(), *prefixes)

@@ -17,7 +17,7 @@ use crate::{Result, command};
 const JOBS: &str = "-j4";
 const TARGET: &str = "libtommath.a";
 /// How long the farm may take to be ready, or to notice.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) fn run(args: &[String]) -> Result {
     let [folder, programs, bwrap, source] = args else {

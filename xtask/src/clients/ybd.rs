@@ -32,8 +32,17 @@ pub(super) fn run(bench: &Bench, user: User) -> Run {
     }
     fs::copy(&program, scripts.join("program.c"))?;
     user.own(work.path())?;
-    let mut script = work.command(&python);
-    script.arg("-B").arg(scripts.join("ybd.py")).arg(&tree).arg(scripts.join("program.c"));
-    super::run_checks(&mut script)?;
+    for backend in backends(user) {
+        println!("  {backend}");
+        let mut script = work.command(&python);
+        script.arg("-B").arg(scripts.join("ybd.py")).arg(&tree).arg(scripts.join("program.c"));
+        super::run_checks(script.env("SANDBOXLIB_BACKEND", backend))?;
+    }
     work.finish()
+}
+
+/// A user cannot chroot.
+fn backends(user: User) -> &'static [&'static str] {
+    let all = &["bubblewrap", "linux-user-chroot", "chroot"];
+    if user == User::Root { all } else { &all[..2] }
 }
