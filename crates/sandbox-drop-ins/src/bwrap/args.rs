@@ -266,3 +266,7 @@ fn capability(spec: &'static Spec, name: OsString) -> Result<CapabilityChange, B
     let change = if add { CapabilityChange::Add } else { CapabilityChange::Drop };
     Ok(change(capability))
 }
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use sandbox_core::{
-    CommandLine, Feature, Filesystem, First, Input, Isolation, Mount, MountFlag, Output, Policy,
-    Root, SandboxConfig, SeccompProgram, Session, Setting, User, UserNamespace,
+    CommandLine, Feature, Filesystem, First, Input, InsidePath, Isolation, Mount, MountFlag,
+    Output, Policy, Root, SandboxConfig, SeccompProgram, Session, Setting, User, UserNamespace,
 };
 
 use super::args::Read;
@@ -138,9 +138,8 @@ pub(super) fn policy(request: &Request) -> Policy {
         (Word::UnshareUserTry, Word::UnshareUser, Setting::UserNamespace),
         (Word::UnshareCgroupTry, Word::UnshareCgroup, Setting::Cgroup),
     ];
-    let tried = tried.iter().filter(|(tried, required, _)| {
-        request.has(*tried) && !request.has(*required)
-    });
+    let tried =
+        tried.iter().filter(|(tried, required, _)| request.has(*tried) && !request.has(*required));
     let tried: Vec<_> = tried.map(|(_, _, setting)| *setting).collect();
     if tried.is_empty() {
         return Policy::Require;
@@ -150,11 +149,7 @@ pub(super) fn policy(request: &Request) -> Policy {
     Policy::BestEffort { except }
 }
 
-fn content(
-    option: &'static str,
-    number: i32,
-    read: &mut Read<'_>,
-) -> Result<Vec<u8>, BwrapError> {
+fn content(option: &'static str, number: i32, read: &mut Read<'_>) -> Result<Vec<u8>, BwrapError> {
     read(number).map_err(|source| BwrapError::Descriptor { option, number, source })
 }
 
@@ -171,14 +166,22 @@ fn mount(
     {
         *place = content(option, number, read)?;
     }
-    let console = match (&mount.filesystem, &caller.terminal) {
-        (Filesystem::Dev, Some(terminal)) => {
-            let target = mount.target.join("console");
-            Some(Mount::bind(terminal, target.as_os_str())?.with(MountFlag::NoSuid))
-        }
-        _ => None,
+    let more = match mount.filesystem {
+        Filesystem::Dev => dev(&mount.target, caller)?,
+        _ => Vec::new(),
     };
     mounts.push(mount);
-    mounts.extend(console);
+    mounts.extend(more);
     Ok(())
+}
+
+/// What bubblewrap's /dev has beside the devices: a link to the kernel's memory, and the terminal.
+fn dev(target: &InsidePath, caller: &Caller) -> Result<Vec<Mount>, BwrapError> {
+    let core = Filesystem::Symlink { to: "/proc/kcore".into() };
+    let mut mounts = vec![Mount::new(target.join("core").as_os_str(), core)?];
+    if let Some(terminal) = &caller.terminal {
+        let console = Mount::bind(terminal, target.join("console").as_os_str())?;
+        mounts.push(console.with(MountFlag::NoSuid));
+    }
+    Ok(mounts)
 }

@@ -15,12 +15,8 @@ use rustix::net::{
 /// A number alone owns nothing. Sent through a socket and received again, it does: no line of unsafe
 /// code has to vouch for it.
 pub(super) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
-    let (to, from) = socketpair(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
+    let (to, from) =
+        socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     let sent = [ControlMessage::ScmRights(&[number])];
     let byte = [io::IoSlice::new(b".")];
     sendmsg::<()>(to.as_raw_fd(), &byte, &sent, MsgFlags::empty(), None)?;

@@ -20,8 +20,11 @@ pub(super) fn enter(join: Join) -> Result<(), BwrapError> {
     ];
     for (option, number, kind) in each {
         if let Some(number) = number {
-            enter_one(number, kind)
-                .map_err(|source| BwrapError::Join { option, number, source })?;
+            enter_one(number, kind).map_err(|source| BwrapError::Join {
+                option,
+                number,
+                source,
+            })?;
         }
     }
     Ok(())

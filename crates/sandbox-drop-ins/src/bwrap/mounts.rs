@@ -4,9 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::vec::IntoIter;
 
-use sandbox_core::{
-    Field, Filesystem, InsidePath, Mount, MountFlag, OverlayUpper, Recursion,
-};
+use sandbox_core::{Field, Filesystem, InsidePath, Mount, MountFlag, OverlayUpper, Recursion};
 
 use super::error::BwrapError;
 use super::numbers::{descriptor, mode, size};

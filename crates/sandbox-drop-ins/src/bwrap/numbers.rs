@@ -63,7 +63,10 @@ fn digits(text: &str, radix: u32) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn fits<T>(parse: fn(&'static str, OsString) -> Result<T, BwrapError>, text: &str) -> Option<T> {
+    fn fits<T>(
+        parse: fn(&'static str, OsString) -> Result<T, BwrapError>,
+        text: &str,
+    ) -> Option<T> {
         parse("--option", text.into()).ok()
     }
 
@@ -72,7 +75,8 @@ mod tests {
         assert_eq!(fits(descriptor, "0"), Some(0));
         assert_eq!(fits(descriptor, "2147483647"), Some(i32::MAX));
         assert_eq!(fits(id, "4294967294"), Some(u32::MAX - 1));
-        for wrong in ["", "-1", "+1", " 1", "1 ", "x", "0x1", "2147483648", "99999999999999999999"] {
+        for wrong in ["", "-1", "+1", " 1", "1 ", "x", "0x1", "2147483648", "99999999999999999999"]
+        {
             assert_eq!(fits(descriptor, wrong), None, "{wrong}");
         }
         for wrong in ["", "-1", "4294967295", "4294967296", "99999999999"] {

@@ -95,12 +95,7 @@ impl Spec {
     }
 }
 
-const fn spec(
-    name: &'static str,
-    operands: &'static str,
-    word: Word,
-    help: &'static str,
-) -> Spec {
+const fn spec(name: &'static str, operands: &'static str, word: Word, help: &'static str) -> Spec {
     Spec { name, operands, word, help }
 }
 

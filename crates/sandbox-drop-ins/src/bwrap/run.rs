@@ -37,9 +37,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parent = getppid();
     let mut request = Request::default();
     let action = setuid::give_up_privileges().map_err(BwrapError::from);
-    let action = action.and_then(|()| {
-        parse(words.into_iter().skip(1).collect(), &mut request, &mut read_all)
-    });
+    let action = action
+        .and_then(|()| parse(words.into_iter().skip(1).collect(), &mut request, &mut read_all));
     let voice = Voice::of(&request);
     let done = match action {
         Ok(Action::Help) => print(&help()),
@@ -102,8 +101,11 @@ fn check_open(request: &Request) -> Result<(), BwrapError> {
     ];
     for (option, number) in kept.into_iter().chain(passed) {
         if let Some(number) = number {
-            duplicate(number)
-                .map_err(|source| BwrapError::Descriptor { option, number, source })?;
+            duplicate(number).map_err(|source| BwrapError::Descriptor {
+                option,
+                number,
+                source,
+            })?;
         }
     }
     Ok(())
