@@ -95,11 +95,17 @@ impl Planner<'_> {
                 self.make_directory(target);
                 self.plan.steps.extend(minimal_dev(target));
                 if !flags.is_empty() {
-                    self.restrict(target.clone(), flags, Missing::Fails);
+                    self.restrict(target.clone(), Recursion::Recursive, flags);
                 }
             }
+            Filesystem::RemountInPlace => {
+                self.push(Step::RestrictInPlace { target: target.clone(), flags });
+            }
+            Filesystem::RemountSingle => {
+                self.restrict(target.clone(), Recursion::SinglePreferred, flags);
+            }
             // Remount: what is there, restricted.
-            _ => self.restrict(target.clone(), flags, Missing::Fails),
+            _ => self.restrict(target.clone(), Recursion::Recursive, flags),
         }
     }
 
@@ -115,9 +121,8 @@ impl Planner<'_> {
         }
     }
 
-    fn restrict(&mut self, target: InsidePath, flags: Vec<MountFlag>, missing: Missing) {
-        let recursion = Recursion::Recursive;
-        self.push(Step::Restrict { target, recursion, flags, missing });
+    fn restrict(&mut self, target: InsidePath, recursion: Recursion, flags: Vec<MountFlag>) {
+        self.push(Step::Restrict { target, recursion, flags, missing: Missing::Fails });
     }
 
     fn bind(

@@ -1,14 +1,14 @@
-//! The file of `--config`: the settings of `SandboxConfig` and what the flags have beside them.
-
-use std::fs;
-use std::path::Path;
+//! The file of `--config`, in TOML or JSON: the settings of `SandboxConfig` and what the flags have
+//! beside them.
 
 use sandbox_core::{
     CommandLine, Environment, Hostname, Input, InsidePath, Isolation, Mount, Output, Root, User,
     Writable,
 };
 use serde::Deserialize;
+use serde_path_to_error::Segment;
 
+use crate::config_source::Source;
 use crate::error::CliError;
 
 /// What a file says; everything may be left out.
@@ -38,24 +38,66 @@ pub(crate) struct ConfigFile {
 
 impl ConfigFile {
     /// Reads a file. Relative paths in it are taken from the working directory, as those of flags.
-    pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| CliError::ReadConfig { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+    ///
+    /// Standard input is at its end when it has been read, so a command gets none then, unless the
+    /// file gives it one.
+    pub(crate) fn read(from: &Source) -> Result<Self, CliError> {
+        let mut file = Self::parse(from, &from.read()?)?;
+        if *from == Source::Stdin {
+            file.stdin.get_or_insert(Input::Null);
+        }
+        Ok(file)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, CliError> {
+    /// JSON where the first character that is no blank is a `{`, which no TOML begins with.
+    fn parse(from: &Source, bytes: &[u8]) -> Result<Self, CliError> {
+        if bytes.trim_ascii_start().first() == Some(&b'{') {
+            return Self::parse_json(from, bytes);
+        }
+        let text = str::from_utf8(bytes).map_err(|error| {
+            let before = &bytes[..error.valid_up_to()];
+            let line = before.split(|byte| *byte == b'\n').count();
+            let message = "this is not UTF-8: write such a text as a list of bytes".to_owned();
+            let text = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+            let text = shown(&String::from_utf8_lossy(text));
+            CliError::ParseConfig { from: from.clone(), line, message, text }
+        })?;
         toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|at| text.get(..at.start)).unwrap_or_default();
             let line = before.matches('\n').count();
             CliError::ParseConfig {
-                path: path.to_owned(),
+                from: from.clone(),
                 line: line + 1,
                 message: error.message().to_owned(),
-                text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
+                text: shown(text.lines().nth(line).unwrap_or_default()),
             }
         })
     }
+
+    fn parse_json(from: &Source, bytes: &[u8]) -> Result<Self, CliError> {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let fail = |field: Option<String>, error: &serde_json::Error| {
+            let (line, column) = (error.line(), error.column());
+            let message = error.to_string();
+            let place = format!(" at line {line} column {column}");
+            let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
+            CliError::ParseJson { from: from.clone(), line, column, field, message }
+        };
+        let file = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            // The end of a truncated file is in no field in particular.
+            let known = error.path().iter().all(|part| !matches!(part, Segment::Unknown));
+            let inner = error.inner();
+            let named = known && !inner.is_eof() && error.path().iter().len() > 0;
+            fail(named.then(|| error.path().to_string()), inner)
+        })?;
+        json.end().map_err(|error| fail(None, &error))?;
+        Ok(file)
+    }
+}
+
+/// A line, as far as it fits a message.
+fn shown(line: &str) -> String {
+    line.trim().chars().take(100).collect()
 }
 
 #[cfg(test)]
@@ -63,7 +105,11 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        ConfigFile::parse("box.toml".as_ref(), text).unwrap_err().to_string()
+        error_in("box.toml", text.as_bytes())
+    }
+
+    fn error_in(name: &str, bytes: &[u8]) -> String {
+        ConfigFile::parse(&Source::File(name.into()), bytes).unwrap_err().to_string()
     }
 
     #[test]
@@ -76,11 +122,59 @@ mod tests {
         let target = error("extra-mounts = [\n  'proc proc proc',\n]");
         assert!(target.contains("mount target \"proc\" is relative"), "{target}");
         assert_eq!(target.lines().count(), 1);
+        let bytes = error_in("box.toml", b"cwd = '/'\nroot = '/t\xff'\n");
+        assert!(bytes.starts_with("box.toml:2: this is not UTF-8"), "{bytes}");
+    }
+
+    #[test]
+    fn json_has_the_same_names_and_values() {
+        let json = br#"
+            {"root": "/srv/tree", "command": ["make", [255, 120]], "env": {"inherit": "nothing",
+             "set": [["A", "1"], [[254], "2"]]}, "writable": ["w"], "extra-mounts":
+             ["proc /proc proc", {"target": "/t", "filesystem": {"tmpfs": {"size": 4096}}}],
+             "user": {"ids": {"uid": 5, "gid": 6}}, "stdin": {"file": "in"}, "best-effort": true}"#;
+        let toml = br#"
+            root = "/srv/tree"
+            command = ["make", [255, 120]]
+            env = { inherit = "nothing", set = [["A", "1"], [[254], "2"]] }
+            writable = ["w"]
+            extra-mounts = ["proc /proc proc", { target = "/t", filesystem = { tmpfs = { size = 4096 } } }]
+            user = { ids = { uid = 5, gid = 6 } }
+            stdin = { file = "in" }
+            best-effort = true"#;
+        let parse = |text: &[u8]| ConfigFile::parse(&Source::Stdin, text).unwrap();
+        assert_eq!(format!("{:?}", parse(json)), format!("{:?}", parse(toml)));
+        assert_eq!(parse(json).extra_mounts.len(), 2);
+    }
+
+    #[test]
+    fn a_mistake_in_json_names_the_field_and_the_place() {
+        for (text, message) in [
+            (&b"{\"ipc\":\n  \"isolatd\"}"[..], "j:2:11: ipc: unknown variant `isolatd`"),
+            (b"{\"netwrok\": 1}", "j:1:10: netwrok: unknown field `netwrok`, expected one of"),
+            (b"{\"writable\": [\"/a\", 5]}", "j:1:21: writable[1]: invalid type: integer `5`"),
+            (b"{\"command\": [\"a\\u0000\"]}", "j:1:24: command: command \"a\\0\" contains a NUL"),
+            (b"{\"command\": [\"a\x00\"]}", "j:1:16: command[0]: control character"),
+            (b"{\"root\": \"/t\xff\"}", "j:1:13: root: invalid unicode code point"),
+            (b"{\"extra-mounts\": [{\"target\": \"/t\"}]}", "j:1:34: extra-mounts[0]: missing"),
+            (b"{\"extra-mounts\": [\"a b proc\"]}", "j:1:28: extra-mounts[0]: mount target \"b\""),
+            (b"{\"cwd\": \"/\"", "j:1:11: EOF while parsing an object"),
+            (b"{\"cwd\": \"/", "j:1:10: EOF while parsing a string"),
+            (b"{", "j:1:1: EOF while parsing an object"),
+            (b"{} {}", "j:1:4: trailing characters"),
+            (b"{\"cwd\": \"/\", \"cwd\": \"/\"}", "j:1:18: duplicate field `cwd`"),
+        ] {
+            let error = error_in("j", text);
+            assert!(error.starts_with(message), "{error}");
+        }
+        let deep = [&b"{\"root\": "[..], &vec![b'['; 100_000]].concat();
+        assert!(error_in("j", &deep).starts_with("j:1:"));
     }
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = ConfigFile::read("/no/such.toml".as_ref()).unwrap_err().to_string();
+        let missing = Source::File("/no/such.toml".into());
+        let error = ConfigFile::read(&missing).unwrap_err().to_string();
         assert!(error.starts_with("--config \"/no/such.toml\": No such file"), "{error}");
     }
 }

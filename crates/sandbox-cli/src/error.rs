@@ -2,20 +2,29 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
 
 use sandbox_core::ConfigError;
 use sandbox_sys::{RunError, WaitError};
+
+use crate::config_source::Source;
 
 /// A failure of `run-sandbox` itself. Each names what was given, and says what would work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     #[error("--{flag} {value:?}: {problem}")]
     Flag { flag: &'static str, value: OsString, problem: String },
-    #[error("--config {path:?}: {source}")]
-    ReadConfig { path: PathBuf, source: io::Error },
-    #[error("{}:{line}: {message}: `{text}`", path.display())]
-    ParseConfig { path: PathBuf, line: usize, message: String, text: String },
+    #[error("{from}: {source}")]
+    ReadConfig { from: Source, source: io::Error },
+    #[error("{from} holds more than {} MiB", limit >> 20)]
+    LargeConfig { from: Source, limit: u64 },
+    #[error("{}:{line}: {message}: `{text}`", from.name().display())]
+    ParseConfig { from: Source, line: usize, message: String, text: String },
+    #[error("{}:{line}:{column}: {}{message}", from.name().display(), prefix(field.as_deref()))]
+    ParseJson { from: Source, line: usize, column: usize, field: Option<String>, message: String },
+    #[error("--status-fd {number}: {source}")]
+    StatusFd { number: i32, source: io::Error },
+    #[error("cannot watch the reader of --status-fd: {0}")]
+    Lifeline(io::Error),
     #[error("{name} = {value} is for programs that use the library: give {instead}")]
     Stream { name: &'static str, value: &'static str, instead: &'static str },
     #[error("root is missing: give ROOT (`/` is the host's), or `root` in the --config file")]
@@ -32,4 +41,8 @@ pub(crate) enum CliError {
     Signals(io::Error),
     #[error("cannot write to standard output: {0}")]
     Write(#[from] io::Error),
+}
+
+fn prefix(field: Option<&str>) -> String {
+    field.map(|field| format!("{field}: ")).unwrap_or_default()
 }

@@ -51,7 +51,7 @@ executed; 127 if it was not found.";
     after_help = EXAMPLES,
     override_usage = "run-sandbox [OPTIONS] ROOT [--] [COMMAND [ARG]...]\n       \
                       run-sandbox [OPTIONS] --config FILE [ROOT [--] [COMMAND [ARG]...]]\n       \
-                      run-sandbox --doctor | --list-backends"
+                      run-sandbox --doctor | --list-backends | --capabilities"
 )]
 pub(crate) struct Flags {
     /// Directory tree that becomes `/`; `/` itself is the host's
@@ -137,9 +137,12 @@ pub(crate) struct ChoiceFlags {
     /// With --best-effort: not for this setting (repeatable)
     #[arg(long, value_name = "SETTING", value_parser = setting)]
     pub(crate) require: Vec<Setting>,
-    /// TOML file of settings, which flags override or add to
+    /// Settings in TOML or JSON; flags win; `-` is stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// The same, from an open descriptor
+    #[arg(long, value_name = "N", value_parser = descriptor, conflicts_with = "config")]
+    pub(crate) config_fd: Option<i32>,
 }
 
 /// What is told.
@@ -156,7 +159,20 @@ pub(crate) struct ReportFlags {
     #[arg(long, conflicts_with_all = ["explain", "doctor"])]
     pub(crate) list_backends: bool,
     #[command(flatten)]
+    pub(crate) machine: MachineFlags,
+    #[command(flatten)]
     pub(crate) verbosity: VerbosityFlags,
+}
+
+/// What programs are told.
+#[derive(Debug, Args)]
+pub(crate) struct MachineFlags {
+    /// Print what is possible here, as JSON
+    #[arg(long, conflicts_with_all = ["explain", "doctor", "list_backends"])]
+    pub(crate) capabilities: bool,
+    /// Report to this descriptor in JSON, not in words
+    #[arg(long, value_name = "N", value_parser = descriptor_above_streams)]
+    pub(crate) status_fd: Option<i32>,
 }
 
 /// How much is told of a run.
@@ -187,6 +203,20 @@ impl From<Level> for Isolation {
 fn id(text: &str) -> Result<u32, String> {
     let id = text.parse().ok().filter(|id| *id != u32::MAX);
     id.ok_or_else(|| format!("give a number from 0 to {}", u32::MAX - 1))
+}
+
+/// A descriptor's number.
+fn descriptor(text: &str) -> Result<i32, String> {
+    let number = text.parse().ok().filter(|number| *number >= 0);
+    number.ok_or_else(|| "give the number of an open file descriptor".to_owned())
+}
+
+/// One that is not a stream of the command.
+fn descriptor_above_streams(text: &str) -> Result<i32, String> {
+    match descriptor(text)? {
+        0..=2 => Err("0 to 2 are the command's streams: give a number from 3".to_owned()),
+        number => Ok(number),
+    }
 }
 
 /// A setting by its name.
@@ -242,6 +272,12 @@ mod tests {
             &["--uid", "4294967295", "/"],
             &["--uid", "root", "/"],
             &["--require", "netwrok", "/"],
+            &["--status-fd", "2", "/"],
+            &["--status-fd", "x", "/"],
+            &["--config-fd", "-1"],
+            &["--config-fd", "4294967299"],
+            &["--config-fd", "3", "--config", "x"],
+            &["--capabilities", "--doctor"],
             &["--no-such-flag"],
         ] {
             assert!(parse(words).is_err(), "{words:?}");

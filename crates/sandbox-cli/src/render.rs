@@ -34,12 +34,18 @@ pub(crate) fn error(error: &CliError) -> String {
 /// A mistake in the command line, in clap's words but without its usage text.
 pub(crate) fn usage(error: &clap::Error) -> String {
     let text = error.to_string();
-    let mut paragraphs = text.strip_prefix("error: ").unwrap_or(&text).split("\n\n");
-    let problem: Vec<_> = paragraphs.next().unwrap_or_default().lines().map(str::trim).collect();
+    let paragraphs = text.split("\n\n").skip(1);
     let tips = paragraphs.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: "));
-    let mut text = line("error", problem.join(" "));
+    let mut text = line("error", misuse(error));
     text.extend(tips.chain([EXAMPLES]).map(|tip| line("hint", tip)));
     text
+}
+
+/// What is wrong with the command line, without advice.
+pub(crate) fn misuse(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let problem = text.strip_prefix("error: ").unwrap_or(&text).split("\n\n").next();
+    problem.unwrap_or_default().lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 fn unmet(rejected: &[Unsupported]) -> String {

@@ -4,16 +4,18 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use sandbox_core::HostFacts;
 use sandbox_sys::{HeldSignals, Launcher, RunError};
 
 use crate::backends::BACKENDS;
 use crate::config_file::ConfigFile;
+use crate::config_source::Source;
 use crate::error::CliError;
 use crate::flags::{Flags, ReportFlags};
+use crate::report::Audience;
 use crate::resolve::{Request, resolve};
-use crate::{doctor, exit, render};
+use crate::{capabilities, doctor, exit, render};
 
 /// What is to be done.
 enum Action {
@@ -21,6 +23,7 @@ enum Action {
     Explain,
     Doctor,
     ListBackends,
+    Capabilities,
 }
 
 enum Verbosity {
@@ -30,32 +33,48 @@ enum Verbosity {
 
 /// Runs the command with these words, the program's name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let flags = match Flags::try_parse_from(words) {
+    let words: Vec<_> = words.into_iter().collect();
+    let flags = match Flags::try_parse_from(&words) {
         Ok(flags) => flags,
         Err(error) if error.use_stderr() => {
-            say(&render::usage(&error));
+            audience_of_mistakes(&words).misused(&error);
             return exit::NOT_MADE.into();
         }
         // --help and --version.
         Err(text) => {
             return print(&text.to_string())
-                .map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS);
+                .map_or_else(|error| fail(&Audience::People, &error), |()| ExitCode::SUCCESS);
         }
     };
-    act(flags).map_or_else(|error| fail(&error), ExitCode::from)
+    let audience = match Audience::at(flags.report.machine.status_fd) {
+        Ok(audience) => audience,
+        Err(error) => return fail(&Audience::People, &error),
+    };
+    act(flags, &audience).map_or_else(|error| fail(&audience, &error), ExitCode::from)
 }
 
-fn fail(error: &CliError) -> ExitCode {
-    say(&render::error(error));
+/// Whoever can be made out from a command line that is wrong elsewhere.
+fn audience_of_mistakes(words: &[OsString]) -> Audience {
+    let parsed = Flags::command().ignore_errors(true).try_get_matches_from(words);
+    let number =
+        parsed.ok().and_then(|found| found.try_get_one("status_fd").ok().flatten().copied());
+    Audience::at(number).unwrap_or(Audience::People)
+}
+
+fn fail(audience: &Audience, error: &CliError) -> ExitCode {
+    audience.failed(error);
     exit::of_error(error).into()
 }
 
-fn act(flags: Flags) -> Result<u8, CliError> {
+fn act(flags: Flags, audience: &Audience) -> Result<u8, CliError> {
     match action(&flags.report) {
         Action::Doctor => print(&doctor::report(&BACKENDS, host()?, &doctor::here()))?,
         Action::ListBackends => print(&doctor::list(&BACKENDS, host()?))?,
-        Action::Explain => explain(&request(flags)?)?,
-        Action::Run(verbosity) => return start(&request(flags)?, &verbosity),
+        Action::Capabilities => {
+            print(&capabilities::report(&BACKENDS, host()?).map_err(io::Error::from)?)?;
+        }
+        Action::Explain => explain(&request(flags)?, audience)?,
+        Action::Run(verbosity) => return start(&request(flags)?, &verbosity, audience),
     }
     Ok(0)
 }
@@ -69,6 +88,8 @@ fn action(report: &ReportFlags) -> Action {
         Action::Doctor
     } else if report.list_backends {
         Action::ListBackends
+    } else if report.machine.capabilities {
+        Action::Capabilities
     } else if report.explain {
         Action::Explain
     } else if report.verbosity.verbose {
@@ -79,7 +100,7 @@ fn action(report: &ReportFlags) -> Action {
 }
 
 fn request(flags: Flags) -> Result<Request, CliError> {
-    let file = flags.choice.config.as_deref().map(ConfigFile::read).transpose()?;
+    let file = Source::of(&flags.choice).map(|from| ConfigFile::read(&from)).transpose()?;
     resolve(flags, file.unwrap_or_default())
 }
 
@@ -91,27 +112,28 @@ fn launcher(request: &Request) -> Launcher<'static> {
     }
 }
 
-fn explain(request: &Request) -> Result<(), CliError> {
+fn explain(request: &Request, audience: &Audience) -> Result<(), CliError> {
     let (selection, plan) = launcher(request).plan(&request.config)?;
-    say(&render::ignored(selection.ignored_variable.as_deref()));
+    audience.say(&render::ignored(selection.ignored_variable.as_deref()));
     let passed_over = selection.rejected.iter().flat_map(render::obstacles);
     let passed_over = passed_over.map(|obstacle| format!("passed over: {obstacle}\n"));
     print(&format!("{}{plan}", passed_over.collect::<String>()))
 }
 
-fn start(request: &Request, verbosity: &Verbosity) -> Result<u8, CliError> {
+fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Result<u8, CliError> {
     let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let child = launcher(request).start(&request.config)?;
-    say(&render::warnings(child.ignored_variable(), child.downgrades(), child.notes()));
+    audience.started(&child)?;
     if let Verbosity::Verbose = verbosity {
         if child.backend() != BACKENDS[0].name() {
-            say(&passed_over(request));
+            audience.say(&passed_over(request));
         }
-        say(&render::line("info", format_args!("using the {} backend", child.backend())));
+        audience.say(&render::line("info", format_args!("using the {} backend", child.backend())));
     }
     let outcome = child.wait_passing_on(&held)?;
+    audience.ended(&outcome);
     if let Verbosity::Verbose = verbosity {
-        say(&render::outcome(&outcome));
+        audience.say(&render::outcome(&outcome));
     }
     Ok(exit::of_outcome(&outcome))
 }
@@ -129,12 +151,5 @@ fn print(text: &str) -> Result<(), CliError> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
-    }
-}
-
-/// To standard error, in one piece. Where that is closed there is nobody to tell.
-fn say(text: &str) {
-    if !text.is_empty() {
-        let _ = io::stderr().write_all(text.as_bytes());
     }
 }

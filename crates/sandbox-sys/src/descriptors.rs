@@ -17,6 +17,20 @@ pub(crate) fn above_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
+/// A descriptor that the process was started with, by its number: a copy that is closed on exec.
+///
+/// # Errors
+/// `EBADF`: no such descriptor is open. Descriptors have run out.
+#[allow(unsafe_code, reason = "borrows a descriptor by its number, and owns the copy")]
+pub fn inherited(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: only used to copy it, which fails where it is not open.
+    let fd = (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) });
+    let fd = fd.ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
+    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: fcntl has just made it, and nobody else knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
 /// One of the caller's standard streams, or `None` where the caller has closed it.
 #[allow(unsafe_code, reason = "asks about a descriptor by number")]
 pub(crate) fn callers_stream(number: i32) -> Option<BorrowedFd<'static>> {

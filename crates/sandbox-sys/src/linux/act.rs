@@ -104,8 +104,12 @@ impl Act {
                 state.scratch = kernel::new_tmpfs(c"0700")?;
                 kernel::attach_over_root(state.scratch)
             }
-            Self::BindDescriptor { descriptor, target, attributes, depth } => {
-                let tree = kernel::clone_tree(*descriptor, c"", *depth)?;
+            Self::BindDescriptor { descriptor, source, target, attributes, depth } => {
+                let tree = kernel::clone_tree(libc::AT_FDCWD, source, *depth)?;
+                if !is_same_file(tree, *descriptor) {
+                    kernel::close(tree);
+                    return Err(libc::ESTALE);
+                }
                 attach(tree, *attributes, *depth, inside(state.root, target))?;
                 state.mounted(target)
             }
@@ -186,6 +190,11 @@ pub(super) fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
 
 fn inside_directory(root: i32, path: &CStr) -> Result<i32, Errno> {
     kernel::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY)
+}
+
+fn is_same_file(one: i32, other: i32) -> bool {
+    let which = |fd| kernel::stat(fd).map(|id| (id.device, id.inode));
+    which(one).is_ok() && which(one) == which(other)
 }
 
 /// A copy of the mount at a path, as it is now.

@@ -107,6 +107,7 @@ impl Compiler {
                 descriptors_file(*descriptor)?;
                 Act::BindDescriptor {
                     descriptor: *descriptor,
+                    source: c_string(fs::read_link(descriptors_path(*descriptor))?)?,
                     target: self.mount_place(target, Place::Host)?,
                     attributes: attributes(flags),
                     depth: depth(*recursion),
@@ -235,9 +236,13 @@ fn process(step: &Step) -> io::Result<Option<ProcessAct>> {
     }))
 }
 
+fn descriptors_path(descriptor: i32) -> String {
+    format!("/proc/self/fd/{descriptor}")
+}
+
 /// What one of this process's descriptors refers to.
 fn descriptors_file(descriptor: i32) -> io::Result<Metadata> {
-    fs::metadata(format!("/proc/self/fd/{descriptor}")).map_err(|error| match error.kind() {
+    fs::metadata(descriptors_path(descriptor)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => io::Error::from_raw_os_error(libc::EBADF),
         _ => error,
     })

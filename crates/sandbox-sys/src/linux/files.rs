@@ -23,8 +23,9 @@ impl FileAct {
             Self::Link { path, to } => link(path, to, state),
             Self::Mode { path, mode } => change_mode(path, *mode, state),
             Self::Data { target, content, mode, attributes } => {
-                let tree = in_memory(state.scratch, content, *mode)?;
-                attach(tree, *attributes, Depth::Single, inside(state.root, target))
+                in_memory(state.scratch, content, *mode, |tree| {
+                    attach(tree, *attributes, Depth::Single, inside(state.root, target))
+                })
             }
         }
     }
@@ -85,11 +86,16 @@ fn change_mode(path: &CStr, mode: u32, state: &State) -> Result<(), Errno> {
     done
 }
 
-/// A file in memory, as a mount that is not attached yet. It has no other name.
+/// Makes a file in memory and hands on a mount of it, after which it has no other name.
 ///
 /// `scratch` is a tmpfs of the sandbox's mount namespace: of a file system that is mounted nowhere, older
 /// kernels copy no mount.
-fn in_memory(scratch: i32, content: &[u8], mode: u32) -> Result<i32, Errno> {
+fn in_memory(
+    scratch: i32,
+    content: &[u8],
+    mode: u32,
+    attach: impl FnOnce(i32) -> Result<(), Errno>,
+) -> Result<(), Errno> {
     const NAME: &CStr = c"data";
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
     let old = kernel::umask(0);
@@ -98,9 +104,11 @@ fn in_memory(scratch: i32, content: &[u8], mode: u32) -> Result<i32, Errno> {
     let file = file?;
     let written = kernel::write_all(file, content);
     kernel::close(file);
-    let tree = written.and_then(|()| kernel::clone_tree(scratch, NAME, Depth::Single));
-    kernel::remove(scratch, NAME, 0)?;
-    tree
+    // The kernel attaches nothing that has no name any more.
+    written
+        .and_then(|()| kernel::clone_tree(scratch, NAME, Depth::Single))
+        .and_then(attach)
+        .and_then(|()| kernel::remove(scratch, NAME, 0))
 }
 
 /// Does something in the directory that a path is in, by its last component; makes the directory

@@ -41,6 +41,8 @@ pub(super) enum Act {
     Make(Target),
     BindDescriptor {
         descriptor: i32,
+        /// Where it is. The mount that a descriptor was opened on is not of the sandbox's namespace.
+        source: CString,
         target: CString,
         attributes: u64,
         depth: Depth,
