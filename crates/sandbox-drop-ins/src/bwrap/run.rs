@@ -83,9 +83,10 @@ fn start(request: Request, parent: Pid, voice: Voice) -> Result<u8, BwrapError> 
     let hold = || HeldSignals::hold().map_err(BwrapError::Signals);
     // What it waits for may never come: until then, what asks it to end ends it.
     let early = if waits { None } else { Some(hold()?) };
-    let child = launcher.start(&config)?;
+    let mut told = Ok(());
+    let child = launcher.start_observed(&config, &mut |pid| told = listeners.created(pid))?;
+    told?;
     let held = early.map_or_else(hold, Ok)?;
-    listeners.created(child.pid())?;
     let code = child.wait_passing_on(&held)?.status.shell_code();
     listeners.ended(code);
     Ok(code)

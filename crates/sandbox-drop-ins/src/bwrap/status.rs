@@ -53,8 +53,6 @@ impl Listeners {
         if let Some(listener) = &mut self.status {
             listener.tell(&format!("{{ {} }}\n", members.join(", ")))?;
         }
-        // Whoever waits for the end of it has it now.
-        self.info = None;
         Ok(())
     }
 

@@ -115,6 +115,16 @@ impl Fixture {
         }
     }
 
+    /// A new directory of the host, which belongs to the user.
+    pub(crate) fn directory(&self, name: &str) -> String {
+        let path = self.host(name);
+        fs::create_dir(&path).unwrap();
+        if is_root() {
+            lchown(&path, Some(self.uid()), Some(self.uid())).unwrap();
+        }
+        self.text(name)
+    }
+
     /// A path of the host, beside the tree.
     pub(crate) fn host(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
@@ -190,7 +200,12 @@ impl Fixture {
 
     /// Nothing is left in the tree, mounted, or running.
     fn check_left(&self) {
-        assert_eq!(self.paths(), self.before, "nothing is left in the tree, nothing is gone");
+        let paths = self.paths();
+        let difference: Vec<_> = paths.symmetric_difference(&self.before).collect();
+        assert!(
+            difference.is_empty(),
+            "nothing is left in the tree, nothing is gone: {difference:?}"
+        );
         let directory = self.directory.path().to_str().unwrap();
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(directory), "{mounts}");
