@@ -21,6 +21,7 @@ mod device;
 mod error;
 mod explain;
 mod facts;
+mod feature;
 mod fstab;
 mod mount;
 mod negotiate;
@@ -36,7 +37,7 @@ pub use backend::{
     BACKEND_VARIABLE, Backend, PlanError, Preference, SelectError, Selection, select,
 };
 pub use builder::SandboxConfigBuilder;
-pub use capability::{BackendName, Capabilities, Feature, Obstacle, Setting, Support, WhyNot};
+pub use capability::{BackendName, Capabilities, Obstacle, Support, WhyNot};
 pub use command::{CaptureLimit, CommandLine, Environment, Inherit, Input, Output};
 pub use config::{
     Hostname, Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable,
@@ -44,6 +45,7 @@ pub use config::{
 pub use device::minimal_dev;
 pub use error::{ConfigError, Field, Unmet, Unsupported};
 pub use facts::{Ability, HostFacts, Platform, Standing};
+pub use feature::{Feature, Setting};
 pub use mount::{Filesystem, Missing, Mount, MountFlag, OverlayUpper, Recursion};
 pub use negotiate::{Downgrade, Granted, Policy, negotiate};
 pub use outcome::{Captured, Outcome, Status, Usage};

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::capability::{BackendName, Capabilities, Feature, Setting, Support, WhyNot};
+use crate::capability::{BackendName, Capabilities, Support, WhyNot};
 use crate::config::{Isolation, SandboxConfig, User, UserNamespace, Writable};
 use crate::error::{Unmet, Unsupported};
+use crate::feature::{Feature, Setting};
 
 /// What to do with a setting that cannot be met.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

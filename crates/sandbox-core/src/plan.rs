@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::capability::{BackendName, Setting};
+use crate::capability::BackendName;
 use crate::command::{CommandLine, Environment, Input, Output};
+use crate::feature::Setting;
 use crate::mount::{Missing, MountFlag, OverlayUpper, Recursion};
 use crate::negotiate::{Downgrade, Granted};
 use crate::path::InsidePath;

@@ -99,16 +99,25 @@ fn change_attributes(tree: Fd, set: u64, clear: u64, depth: Depth) -> Result<(),
     call(libc::SYS_mount_setattr, words).map(drop)
 }
 
-/// fsopen(2), fsconfig(2), fsmount(2): a detached tmpfs.
+/// A detached tmpfs.
 pub(in crate::linux) fn new_tmpfs(mode: &CStr) -> Result<Fd, Errno> {
+    new_filesystem(c"tmpfs", Some(mode))
+}
+
+/// fsopen(2), fsconfig(2), fsmount(2): a detached file system.
+pub(in crate::linux) fn new_filesystem(kind: &CStr, mode: Option<&CStr>) -> Result<Fd, Errno> {
     const FSOPEN_CLOEXEC: usize = 1;
     const FSCONFIG_SET_STRING: usize = 1;
     const FSCONFIG_CMD_CREATE: usize = 6;
     const FSMOUNT_CLOEXEC: usize = 1;
     let attributes = (libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV) as usize;
-    let fs = call(libc::SYS_fsopen, [text(c"tmpfs"), FSOPEN_CLOEXEC])?;
-    let set = [fs, FSCONFIG_SET_STRING, text(c"mode"), text(mode), 0];
-    let mount = call(libc::SYS_fsconfig, set)
+    let fs = call(libc::SYS_fsopen, [text(kind), FSOPEN_CLOEXEC])?;
+    let set = |mode| {
+        let words = [fs, FSCONFIG_SET_STRING, text(c"mode"), text(mode), 0];
+        call(libc::SYS_fsconfig, words)
+    };
+    let mount = mode
+        .map_or(Ok(0), set)
         .and_then(|_| call(libc::SYS_fsconfig, [fs, FSCONFIG_CMD_CREATE, 0, 0, 0]))
         .and_then(|_| call(libc::SYS_fsmount, [fs, FSMOUNT_CLOEXEC, attributes]));
     close(descriptor(fs));
