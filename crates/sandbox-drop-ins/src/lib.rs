@@ -5,4 +5,3 @@
 
 pub mod bwrap;
 pub mod linux_user_chroot;
-mod setuid;
