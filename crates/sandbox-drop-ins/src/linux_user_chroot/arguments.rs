@@ -165,8 +165,7 @@ fn number(word: &OsStr) -> i32 {
     }
     let (sign, digits) = match rest {
         [b'-', digits @ ..] => (-1, digits),
-        [b'+', digits @ ..] => (1, digits),
-        digits => (1, digits),
+        [b'+', digits @ ..] | digits => (1, digits),
     };
     let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
     let value = digits.fold(0_i32, |value, digit| {

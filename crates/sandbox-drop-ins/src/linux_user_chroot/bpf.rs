@@ -89,8 +89,8 @@ pub(super) fn when(test: Test, body: &[Instruction]) -> Vec<Instruction> {
 /// The instructions as the kernel takes them.
 pub(super) fn bytes(program: &[Instruction]) -> Vec<u8> {
     let bytes = program.iter().flat_map(|one| {
-        let ([c, d], [k, l, m, n]) = (one.code.to_ne_bytes(), one.operand.to_ne_bytes());
-        [c, d, one.jump_true, one.jump_false, k, l, m, n]
+        let (code, operand) = (one.code.to_ne_bytes(), one.operand.to_ne_bytes());
+        [&code[..], &[one.jump_true, one.jump_false], &operand].concat()
     });
     bytes.collect()
 }

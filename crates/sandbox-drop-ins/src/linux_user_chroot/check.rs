@@ -30,8 +30,11 @@ pub(super) fn places(options: &Options) -> Result<Vec<InsidePath>, Failure> {
     let entered = tree.and_then(|tree| tree.enter());
     entered.map_err(|errno| Failure::call(Call::ChangeDirectory, errno))?;
     if options.root.is_relative() {
-        let reason = format!("ROOTDIR {:?} is relative: give an absolute path", options.root);
-        return Err(Failure::call(Call::MoveRoot, Errno::ENOENT).because(reason));
+        let root = options.root.as_os_str();
+        let root = root.display();
+        let reason = format!("ROOTDIR {root} is relative: give an absolute path");
+        let (call, errno, reason) = (Call::MoveRoot, Errno::ENOENT, Some(reason));
+        return Err(Failure::Call { call, errno, reason });
     }
     Ok(places)
 }

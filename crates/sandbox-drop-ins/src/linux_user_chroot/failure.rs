@@ -8,23 +8,24 @@ use sandbox_core::{ConfigError, InsidePath, MountFlag, NewFilesystem, Step};
 use sandbox_sys::{RunError, SpawnError, WaitError};
 
 use super::arguments::{MountOption, Options};
+use crate::setuid::PrivilegeError;
 
 /// Why PROGRAM was not run, or why its end is not known.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("Couldn't open bind mount source")]
     Source,
-    #[error("{call}: {}{}", text(.source), next_line(.reason.as_ref()))]
+    #[error("{call}: {}{}", text(*.errno), next_line(.reason.as_ref()))]
     Call {
         call: Call,
-        source: io::Error,
+        errno: Errno,
         /// What the engine knows about it; the C program has no such line.
         reason: Option<String>,
     },
     #[error("Unknown --seccomp-profile-version")]
     UnknownProfile,
-    #[error("linux-user-chroot: cannot give up the privileges of the program: {0}")]
-    Privileges(#[from] Errno),
+    #[error("linux-user-chroot: {0}")]
+    Privileges(#[from] PrivilegeError),
     #[error("linux-user-chroot: {0}")]
     Config(#[from] ConfigError),
     #[error("linux-user-chroot: {0}")]
@@ -77,12 +78,9 @@ impl Call {
 }
 
 /// The system's words for an error, without its number.
-fn text(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
+fn text(errno: Errno) -> String {
+    let text = io::Error::from(errno).to_string();
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
 fn next_line(reason: Option<&String>) -> String {
@@ -90,33 +88,31 @@ fn next_line(reason: Option<&String>) -> String {
 }
 
 impl Failure {
-    pub(super) fn call(call: Call, source: impl Into<io::Error>) -> Self {
-        Self::Call { call, source: source.into(), reason: None }
-    }
-
-    /// The same, with a line that says why.
-    pub(super) fn because(self, why: String) -> Self {
-        match self {
-            Self::Call { call, source, .. } => Self::Call { call, source, reason: Some(why) },
-            other => other,
-        }
+    pub(super) fn call(call: Call, errno: Errno) -> Self {
+        Self::Call { call, errno, reason: None }
     }
 
     /// What a failed start means for these options, whose mounts go to these places.
     pub(super) fn of_start(error: RunError, options: &Options, places: &[InsidePath]) -> Self {
-        let reason = error.to_string();
+        let reason = Some(error.to_string());
         match error {
             // Something that every sandbox needs is not to be had here.
-            RunError::Select(_) => Self::call(Call::Clone, Errno::EPERM).because(reason),
-            RunError::Spawn(SpawnError::Exec { source, .. }) => Self::call(Call::Execute, source),
-            RunError::Spawn(SpawnError::Host { source, .. }) => {
-                Self::call(Call::Clone, source).because(reason)
-            }
-            RunError::Spawn(SpawnError::Step { step, hint, source, .. }) => {
-                match call_of(&step, &source, options, places) {
-                    Some(call) if hint.is_some() => Self::call(call, source).because(reason),
-                    Some(call) => Self::call(call, source),
-                    None => Self::Run(SpawnError::Step { step, hint, source }.into()),
+            RunError::Select(_) => Self::Call { call: Call::Clone, errno: Errno::EPERM, reason },
+            RunError::Spawn(error) => {
+                let errno = error.os_error().and_then(io::Error::raw_os_error).map(Errno::from_raw);
+                match (&error, errno) {
+                    (SpawnError::Exec { .. }, Some(errno)) => Self::call(Call::Execute, errno),
+                    (SpawnError::Host { .. }, Some(errno)) => {
+                        Self::Call { call: Call::Clone, errno, reason }
+                    }
+                    (SpawnError::Step { step, hint, .. }, Some(errno)) => {
+                        let reason = reason.filter(|_| hint.is_some());
+                        match call_of(step, errno, options, places) {
+                            Some(call) => Self::Call { call, errno, reason },
+                            None => Self::Run(error.into()),
+                        }
+                    }
+                    _ => Self::Run(error.into()),
                 }
             }
             other => Self::Run(other),
@@ -125,12 +121,7 @@ impl Failure {
 }
 
 /// The call of the C program that a step stands for.
-fn call_of(
-    step: &Step,
-    source: &io::Error,
-    options: &Options,
-    places: &[InsidePath],
-) -> Option<Call> {
+fn call_of(step: &Step, errno: Errno, options: &Options, places: &[InsidePath]) -> Option<Call> {
     let at = |target: &InsidePath| {
         let mut mounts = options.mounts.iter().zip(places);
         let mount = mounts.rfind(|(_, place)| *place == target).map(|(mount, _)| Call::of(mount));
@@ -146,10 +137,8 @@ fn call_of(
         Step::RestrictInPlace { .. } => Call::ReadOnly,
         Step::Restrict { target, .. } if places.contains(target) => {
             // The C program has mounted it on itself before.
-            let is_found = !matches!(
-                Errno::from_raw(source.raw_os_error().unwrap_or_default()),
-                Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES | Errno::ELOOP
-            );
+            let is_found =
+                !matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES | Errno::ELOOP);
             if is_found { Call::ReadOnly } else { Call::Bind }
         }
         Step::Mount { filesystem: NewFilesystem::Proc, .. } => Call::Proc,

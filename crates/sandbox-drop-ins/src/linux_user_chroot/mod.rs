@@ -28,8 +28,8 @@ const VERSION: &str = "linux-user-chroot 2015.1";
 ///
 /// What it returns is PROGRAM's exit status; 1 if a signal has killed it, or if it could not be run.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    if let Err(errno) = setuid::give_up_privileges() {
-        return fail(&Failure::from(errno));
+    if let Err(error) = setuid::give_up_privileges() {
+        return fail(&Failure::from(error));
     }
     let words: Vec<_> = words.into_iter().collect();
     match Request::parse(&words) {
