@@ -114,17 +114,12 @@ impl Act {
             }
             Self::Make(target) => make::target(target, state),
             Self::Scratch => {
-                state.scratch = kernel::new_tmpfs(c"0700")?;
+                state.scratch = scratch()?;
                 state.stack = Stack::Trees;
-                kernel::attach_over_root(state.scratch)?;
-                kernel::set_propagation(state.scratch, libc::MS_UNBINDABLE)
+                Ok(())
             }
             Self::BindDescriptor { descriptor, source, target, attributes, depth } => {
-                let tree = kernel::clone_tree(libc::AT_FDCWD, source, *depth)?;
-                if !is_same_file(tree, *descriptor) {
-                    kernel::close(tree);
-                    return Err(libc::ESTALE);
-                }
+                let tree = clone_same(source, *descriptor, *depth)?;
                 attach(tree, *attributes, *depth, inside(state.root, target))?;
                 state.mounted(target)
             }
@@ -208,9 +203,23 @@ fn inside_directory(root: i32, path: &CStr) -> Result<i32, Errno> {
     kernel::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY)
 }
 
-fn is_same_file(one: i32, other: i32) -> bool {
+/// A copy of the mount at a path, where that is what a descriptor refers to.
+fn clone_same(path: &CStr, descriptor: i32, depth: Depth) -> Result<i32, Errno> {
     let which = |fd| kernel::stat(fd).map(|id| (id.device, id.inode));
-    which(one).is_ok() && which(one) == which(other)
+    let tree = kernel::clone_tree(libc::AT_FDCWD, path, depth)?;
+    if which(tree).is_ok() && which(tree) == which(descriptor) {
+        return Ok(tree);
+    }
+    kernel::close(tree);
+    Err(libc::ESTALE)
+}
+
+/// A tmpfs on the host's root directory that no copy takes along.
+fn scratch() -> Result<i32, Errno> {
+    let scratch = kernel::new_tmpfs(c"0700")?;
+    kernel::attach_over_root(scratch)?;
+    kernel::set_propagation(scratch, libc::MS_UNBINDABLE)?;
+    Ok(scratch)
 }
 
 /// A copy of the mount at a path, as it is now.
