@@ -56,8 +56,8 @@ fn a_program_that_is_not_there_or_cannot_run_is_1() {
 fn ends_with_its_caller(f: &Fixture, options: &[&str], signal: Signal) {
     let tree = f.text("tree");
     // Where it does not end, the test ends all the same, and fails.
-    let script = "echo ready; sleep 30; echo late";
-    let words = [options, &[&tree, "sh", "-c", script]].concat();
+    let script = "sleep 30 & echo ready; wait; echo late";
+    let words = [options, &["--mount-devapi", "/dev", &tree, "sh", "-c", script]].concat();
     let mut child = f.command(&words).stdout(Stdio::piped()).spawn().unwrap();
     let mut out = child.stdout.take().unwrap();
     let mut ready = [0; 6];
