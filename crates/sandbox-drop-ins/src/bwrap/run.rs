@@ -65,7 +65,8 @@ fn start(request: Request, parent: Pid, voice: Voice) -> Result<u8, BwrapError> 
         let text = format!("{option} is given more than once: the last one counts");
         voice.say(Level::Warning, &text);
     }
-    check(&request)?;
+    let caller = caller(&request)?;
+    check(&request, &caller)?;
     check_open(&request)?;
     if request.has(Word::DieWithParent) {
         die_with(parent)?;
@@ -73,7 +74,7 @@ fn start(request: Request, parent: Pid, voice: Voice) -> Result<u8, BwrapError> 
     let mut listeners = Listeners::of(&request)?;
     let waits = request.block.is_some() || request.userns_block.is_some();
     let asserts = request.has(Word::AssertUsernsDisabled) && !request.has(Word::DisableUserns);
-    let (join, policy, caller) = (request.join, policy(&request), caller(&request)?);
+    let (join, policy) = (request.join, policy(&request));
     let config = configure(request, &caller, &mut read_all)?;
     join::enter(join)?;
     if asserts {

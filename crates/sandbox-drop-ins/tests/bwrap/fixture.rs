@@ -55,15 +55,6 @@ pub(crate) fn for_everyone(test: impl Fn(&Fixture)) {
     }
 }
 
-/// The same, as root only.
-pub(crate) fn for_root(test: impl Fn(&Fixture)) {
-    for_everyone(|fixture| {
-        if fixture.who == Who::Root {
-            test(fixture);
-        }
-    });
-}
-
 fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
