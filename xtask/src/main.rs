@@ -3,15 +3,19 @@
 mod bench;
 mod check_targets;
 mod ci;
+mod clients;
 mod command;
 mod demo;
 mod deny;
 mod dist;
 mod matrix;
 mod product;
+mod python;
+mod sources;
 mod stage;
 mod test;
 mod tidy;
+mod user;
 mod workspace;
 
 use std::env;
@@ -27,7 +31,10 @@ usage: cargo xtask COMMAND [OPTIONS]
   demo debian            build an upstream source package in a Debian tree, as root and as a user
                            [--package hello|zlib] [--fresh] [--mirror URL]
   test                   everything that can be tested on this machine
+  python                 the Python package: its tests as root and as a user, and its types
   matrix                 the conformance suite for each backend, privilege and kind of kernel
+  clients                programs that people use, unchanged, on our executables, as root and
+                           as a user [python-original|ybd|buildstream|sccache] [--required]
   bench                  speed and memory beside bubblewrap and a bare floor
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies
@@ -58,6 +65,9 @@ fn dispatch(args: &[String]) -> Result {
         "demo" => demo::run(rest),
         "demo-probe" => demo::probe::run(rest),
         "test" => test::run(rest),
+        "python" => python::run(rest),
+        "clients" => clients::run(rest),
+        "clients-farm" => clients::farm::run(rest),
         "matrix" => matrix::run(rest),
         "bench" => bench::run(rest),
         "tidy" => tidy::run(rest),
