@@ -169,7 +169,7 @@ fn a_source_may_vanish_before_it_is_mounted() {
     for_everyone(|f: &Fixture| {
         for (option, code) in [("--bind", 1), ("--bind-try", 0), ("--ro-bind", 1)] {
             let source = f.directory("vanishes");
-            let mut child = unmapped(f, &[option, &source, "/data/new"], &["ls", "/data"]);
+            let mut child = unmapped(f, &[option, &source, "/data/new"], &["ls", "/data/new"]);
             let pid = told(&mut child);
             fs::remove_dir(&source).unwrap();
             map_ids(f, &mut child, pid);
