@@ -135,15 +135,17 @@ fn namespaces(config: &mut SandboxConfig, request: &Request) {
     }
 }
 
-/// The settings that were asked for with `-try` may step down, and no others.
+/// The settings that were asked for with `-try` may step down, and no others. Without the user namespace
+/// that makes another id a name for the caller's own, root would become somebody else.
 pub(super) fn policy(request: &Request) -> Policy {
+    let ids = request.uid.is_some() || request.gid.is_some();
+    let tries = |tried, required| request.has(tried) && !request.has(required);
     let tried = [
-        (Word::UnshareUserTry, Word::UnshareUser, Setting::UserNamespace),
-        (Word::UnshareCgroupTry, Word::UnshareCgroup, Setting::Cgroup),
+        (Setting::UserNamespace, tries(Word::UnshareUserTry, Word::UnshareUser) && !ids),
+        (Setting::Cgroup, tries(Word::UnshareCgroupTry, Word::UnshareCgroup)),
     ];
-    let tried =
-        tried.iter().filter(|(tried, required, _)| request.has(*tried) && !request.has(*required));
-    let tried: Vec<_> = tried.map(|(_, _, setting)| *setting).collect();
+    let tried: Vec<_> =
+        tried.into_iter().filter(|(_, tried)| *tried).map(|(setting, _)| setting).collect();
     if tried.is_empty() {
         return Policy::Require;
     }
