@@ -139,18 +139,18 @@ fn namespaces(config: &mut SandboxConfig, request: &Request) {
 /// that makes another id a name for the caller's own, root would become somebody else.
 pub(super) fn policy(request: &Request) -> Policy {
     let ids = request.uid.is_some() || request.gid.is_some();
-    let tries = |tried, required| request.has(tried) && !request.has(required);
+    let asked = |tried, required| request.has(tried) && !request.has(required);
     let tried = [
-        (Setting::UserNamespace, tries(Word::UnshareUserTry, Word::UnshareUser) && !ids),
-        (Setting::Cgroup, tries(Word::UnshareCgroupTry, Word::UnshareCgroup)),
+        (Setting::UserNamespace, asked(Word::UnshareUserTry, Word::UnshareUser) && !ids),
+        (Setting::Cgroup, asked(Word::UnshareCgroupTry, Word::UnshareCgroup)),
     ];
-    let tried: Vec<_> =
+    let may_lower: Vec<_> =
         tried.into_iter().filter(|(_, tried)| *tried).map(|(setting, _)| setting).collect();
-    if tried.is_empty() {
+    if may_lower.is_empty() {
         return Policy::Require;
     }
     let all = Feature::ALL.iter().map(|feature| feature.setting());
-    let except: BTreeSet<_> = all.filter(|setting| !tried.contains(setting)).collect();
+    let except: BTreeSet<_> = all.filter(|setting| !may_lower.contains(setting)).collect();
     Policy::BestEffort { except }
 }
 
