@@ -14,9 +14,10 @@ use serde_json::Value;
 
 use crate::{Result, command, workspace};
 
-const EVERYWHERE: &[&str] = &["sandbox-core", "sandbox-sys", "sandbox-chroot", "sandbox-cli"];
+const EVERYWHERE: &[&str] =
+    &["sandbox-core", "sandbox-sys", "sandbox-chroot", "sandbox-cli", "sandboxlib"];
 const LINUX: &[&str] =
-    &["sandbox-core", "sandbox-sys", "sandbox-chroot", "sandbox-cli", "sandbox-luc"];
+    &["sandbox-core", "sandbox-sys", "sandbox-chroot", "sandbox-cli", "sandboxlib", "sandbox-luc"];
 
 const TARGETS: [(&str, &[&str]); 6] = [
     ("x86_64-apple-darwin", EVERYWHERE),

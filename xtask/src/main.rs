@@ -34,7 +34,8 @@ usage: cargo xtask COMMAND [OPTIONS]
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies
   check-targets          type-check for the platforms that are not this one [--required]
-  dist                   the binary, manual page and completions of run-sandbox [DIRECTORY]
+  dist                   the binary, manual page and completions of run-sandbox [DIRECTORY];
+                           or the programs by other names: --drop-ins DIRECTORY
   ci                     everything that .ci/run runs
   help                   this text
 ";

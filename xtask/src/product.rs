@@ -1,4 +1,4 @@
-//! The `run-sandbox` that is given to users, and measured: the release build, linked statically and
+//! The programs that are given to users, and measured: the release build, linked statically and
 //! at a fixed address where that can be done. A process that is run once for each sandbox spends
 //! much of its time on its own start, and the dynamic loader is half of that.
 
@@ -10,11 +10,23 @@ use std::process::Command;
 use crate::{Result, command, workspace};
 
 const STATIC: &str = "-C target-feature=+crt-static -C relocation-model=static";
-const PACKAGE: [&str; 5] = ["--release", "--package", "sandbox-cli", "--bin", "run-sandbox"];
 
-/// A program, and how it was linked.
+/// The programs of one package.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Programs {
+    package: &'static str,
+    pub(crate) names: &'static [&'static str],
+}
+
+pub(crate) const RUN_SANDBOX: Programs =
+    Programs { package: "sandbox-cli", names: &["run-sandbox"] };
+/// What build tools call by the names that they know.
+pub(crate) const DROP_INS: Programs =
+    Programs { package: "sandbox-drop-ins", names: &["bwrap", "linux-user-chroot"] };
+
+/// The folder that built programs are in, and how they were linked.
 pub(crate) struct Product {
-    pub(crate) path: PathBuf,
+    pub(crate) folder: PathBuf,
     pub(crate) linking: Linking,
 }
 
@@ -35,37 +47,46 @@ impl fmt::Display for Linking {
     }
 }
 
-/// Builds it.
-pub(crate) fn run_sandbox() -> Result<Product> {
-    let version = command::stdout(Command::new("rustc").arg("-vV"))?;
-    let target = host(&version).ok_or("rustc -vV names no host")?;
-    let linking = match static_flags(target, &env::var("RUSTFLAGS").unwrap_or_default()) {
-        Ok(flags) => build_static(target, &flags)?,
-        Err(reason) => Linking::Default(reason),
-    };
-    let folder = match &linking {
-        Linking::Static => format!("{target}/release"),
-        Linking::Default(_) => {
-            command::run(workspace::cargo().args(["build", "--quiet"]).args(PACKAGE))?;
-            "release".to_owned()
-        }
-    };
-    let path = workspace::target_dir()?.join(folder).join("run-sandbox");
-    Ok(Product { path, linking })
-}
-
-fn build_static(target: &str, flags: &str) -> Result<Linking> {
-    let mut cargo = workspace::cargo();
-    // Named, the target keeps the flags from build scripts and procedural macros.
-    cargo.args(["build", "--quiet", "--target", target]).args(PACKAGE);
-    cargo.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
-    let output = command::output(&mut cargo)?;
-    if output.status.success() {
-        return Ok(Linking::Static);
+impl Programs {
+    /// Builds them.
+    pub(crate) fn build(self) -> Result<Product> {
+        let version = command::stdout(Command::new("rustc").arg("-vV"))?;
+        let target = host(&version).ok_or("rustc -vV names no host")?;
+        let linking = match static_flags(target, &env::var("RUSTFLAGS").unwrap_or_default()) {
+            Ok(flags) => self.build_static(target, &flags)?,
+            Err(reason) => Linking::Default(reason),
+        };
+        let folder = match &linking {
+            Linking::Static => format!("{target}/release"),
+            Linking::Default(_) => {
+                command::run(&mut self.cargo_build())?;
+                "release".to_owned()
+            }
+        };
+        Ok(Product { folder: workspace::target_dir()?.join(folder), linking })
     }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let first = errors.lines().find(|line| line.starts_with("error")).unwrap_or("no reason given");
-    Ok(Linking::Default(format!("a static build failed (it needs libc.a): {first}")))
+
+    fn cargo_build(self) -> Command {
+        let mut cargo = workspace::cargo();
+        cargo.args(["build", "--quiet", "--release", "--package", self.package]);
+        cargo.args(self.names.iter().flat_map(|name| ["--bin", name]));
+        cargo
+    }
+
+    fn build_static(self, target: &str, flags: &str) -> Result<Linking> {
+        let mut cargo = self.cargo_build();
+        // Named, the target keeps the flags from build scripts and procedural macros.
+        cargo.args(["--target", target]);
+        cargo.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+        let output = command::output(&mut cargo)?;
+        if output.status.success() {
+            return Ok(Linking::Static);
+        }
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let first = errors.lines().find(|line| line.starts_with("error"));
+        let first = first.unwrap_or("no reason given");
+        Ok(Linking::Default(format!("a static build failed (it needs libc.a): {first}")))
+    }
 }
 
 /// The user's flags and those of a static program, where the platform has such programs.

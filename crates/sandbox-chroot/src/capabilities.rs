@@ -24,6 +24,12 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::IpcUndefined,
                 Feature::HostnameUndefined,
                 Feature::UserSame,
+                Feature::UtsUndefined,
+                Feature::CgroupUndefined,
+                Feature::UserNamespaceUndefined,
+                Feature::CapabilitiesNone,
+                Feature::SeccompNone,
+                Feature::ProcessPlain,
             ],
             &base,
         )
@@ -43,7 +49,22 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
         .with(&[Feature::NetworkIsolated], &never("shares the host's network"))
         .with(&[Feature::ProcessesIsolated], &never("shares the host's processes"))
         .with(&[Feature::IpcIsolated], &never("shares the host's IPC objects"))
-        .with(&[Feature::HostnameNamed], &never("shares the host's name"))
+        .with(&[Feature::HostnameNamed, Feature::UtsIsolated], &never("shares the host's name"))
+        .with(&[Feature::CgroupIsolated], &never("shares the host's view of cgroups"))
+        .with(
+            &[Feature::UserNamespaceOwn, Feature::UserNamespaceLast],
+            &never("makes no user namespace"),
+        )
+        .with(
+            &[Feature::CapabilitiesSome, Feature::CapabilitiesAll],
+            &never("holds a command by taking its capabilities"),
+        )
+        .with(&[Feature::SeccompPrograms], &never("installs no filters of the caller's"))
+        .with(&[Feature::ProcessSpecial], &never("starts plain processes"))
+        .with(
+            &[Feature::MountFiles, Feature::MountDescriptor],
+            &never("mounts paths and file systems only"),
+        )
 }
 
 fn never(what: &str) -> Support {

@@ -79,7 +79,7 @@ impl Planner<'_> {
         let flags: Vec<_> = mount.flags.iter().copied().collect();
         match &mount.filesystem {
             Filesystem::Bind { source, recursion } => {
-                self.bind(source.clone(), target, *recursion, flags);
+                self.bind(source.clone(), target, *recursion, flags, mount.missing);
             }
             Filesystem::Tmpfs { size, mode } => {
                 let filesystem = NewFilesystem::Tmpfs { size: *size, mode: mode.unwrap_or(0o755) };
@@ -92,14 +92,20 @@ impl Planner<'_> {
                 self.kernel_files(sysfs, target, &read_only);
             }
             Filesystem::Dev => {
-                self.push(Step::MakeDirectory(target.clone()));
+                self.make_directory(target);
                 self.plan.steps.extend(minimal_dev(target));
                 if !flags.is_empty() {
-                    self.restrict(target.clone(), flags, Missing::Fails);
+                    self.restrict(target.clone(), Recursion::Recursive, flags);
                 }
             }
+            Filesystem::RemountInPlace => {
+                self.push(Step::RestrictInPlace { target: target.clone(), flags });
+            }
+            Filesystem::RemountSingle => {
+                self.restrict(target.clone(), Recursion::SinglePreferred, flags);
+            }
             // Remount: what is there, restricted.
-            _ => self.restrict(target.clone(), flags, Missing::Fails),
+            _ => self.restrict(target.clone(), Recursion::Recursive, flags),
         }
     }
 
@@ -115,8 +121,8 @@ impl Planner<'_> {
         }
     }
 
-    fn restrict(&mut self, target: InsidePath, flags: Vec<MountFlag>, missing: Missing) {
-        self.push(Step::Restrict { target, flags, missing });
+    fn restrict(&mut self, target: InsidePath, recursion: Recursion, flags: Vec<MountFlag>) {
+        self.push(Step::Restrict { target, recursion, flags, missing: Missing::Fails });
     }
 
     fn bind(
@@ -125,14 +131,18 @@ impl Planner<'_> {
         target: &InsidePath,
         recursion: Recursion,
         flags: Vec<MountFlag>,
+        missing: Missing,
     ) {
         if !self.on_linux() && recursion == Recursion::Recursive {
             let text = format!("what is mounted below {} does not come along", source.display());
             self.note(Setting::ExtraMounts, text);
         }
         let recursion = if self.on_linux() { recursion } else { Recursion::Single };
-        self.push(Step::MakeTarget { target: target.clone(), like: source.clone() });
-        self.push(Step::Bind { source, target: target.clone(), recursion, flags });
+        if !target.is_root() {
+            let (target, like) = (target.clone(), source.clone());
+            self.push(Step::MakeTarget { target, like, missing });
+        }
+        self.push(Step::Bind { source, target: target.clone(), recursion, flags, missing });
     }
 
     fn fresh(
@@ -146,8 +156,15 @@ impl Planner<'_> {
         let mut flags = if self.on_linux() { [always, flags].concat() } else { Vec::new() };
         flags.sort_unstable();
         flags.dedup();
-        self.push(Step::MakeDirectory(target.clone()));
+        self.make_directory(target);
         self.push(Step::Mount { filesystem, target: target.clone(), flags });
+    }
+
+    /// For a mount; the root is there already.
+    fn make_directory(&mut self, target: &InsidePath) {
+        if !target.is_root() {
+            self.push(Step::MakeDirectory(target.clone()));
+        }
     }
 
     fn proc(&mut self, target: &InsidePath, flags: &[MountFlag]) {
@@ -173,7 +190,8 @@ impl Planner<'_> {
                      fresh one is refused here ({why})"
                 );
                 self.note(Setting::ExtraMounts, text);
-                self.bind(hosts.into(), target, Recursion::Recursive, flags.to_vec());
+                let recursion = Recursion::Recursive;
+                self.bind(hosts.into(), target, recursion, flags.to_vec(), Missing::Fails);
             }
             _ => self.fresh(filesystem, target, &KERNEL_FILES, flags),
         }
@@ -197,6 +215,8 @@ impl Planner<'_> {
             self.note(Setting::User, text);
         }
         match self.host.can(Ability::Seccomp) {
+            // With a session of its own there is no terminal to type into.
+            _ if self.config.process.session == Session::New => {}
             Support::Yes => self.push(Step::BlockTerminalInput),
             Support::No(_) => self.plan.exec.session = Session::New,
         }

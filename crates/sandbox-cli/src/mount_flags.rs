@@ -258,7 +258,7 @@ mod tests {
             ("--bind", "/a:", "mount target is empty: give a path inside the sandbox"),
             ("--bind", ":/b", "mount.source is empty: give a path of the host"),
             ("--bind", "/a:b", "mount target \"b\" is relative: give an absolute path"),
-            ("--ro-bind", "/a:/", "mount.target is `/`: mount on a directory below it"),
+            ("--proc", "/", "mount.target is `/`: mount on a directory below it"),
             ("--tmpfs", "/t:size=lots", "mount size \"lots\" is not valid: give bytes"),
             ("--proc", "/proc:ro", "give DST, with"),
             ("--dev", "dev", "mount target \"dev\" is relative"),

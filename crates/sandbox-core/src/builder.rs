@@ -4,10 +4,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use crate::command::{CommandLine, Environment, Input, Output};
-use crate::config::{Hostname, Isolation, Root, SandboxConfig, User, Writable};
+use crate::config::{
+    Hostname, Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable,
+};
 use crate::error::ConfigError;
 use crate::mount::Mount;
 use crate::path::InsidePath;
+use crate::privileges::{KeptCapabilities, SeccompProgram};
+use crate::process::ProcessSettings;
 
 /// Collects settings; [`build`](Self::build) reports the first mistake among them.
 #[derive(Debug, Clone)]
@@ -127,6 +131,48 @@ impl SandboxConfigBuilder {
             config.hostname = Some(Hostname::new(name)?);
             Ok(())
         })
+    }
+
+    /// Whether the host's and domain's names are the sandbox's own.
+    #[must_use]
+    pub fn uts(self, isolation: Isolation) -> Self {
+        self.set(|config| config.uts = isolation)
+    }
+
+    /// Whether the sandbox sees only its own cgroup.
+    #[must_use]
+    pub fn cgroup(self, isolation: Isolation) -> Self {
+        self.set(|config| config.cgroup = isolation)
+    }
+
+    /// Whether the loopback interface of an isolated network is up.
+    #[must_use]
+    pub fn loopback(self, loopback: Loopback) -> Self {
+        self.set(|config| config.loopback = loopback)
+    }
+
+    /// Whether the sandbox has a user namespace of its own.
+    #[must_use]
+    pub fn user_namespace(self, namespace: UserNamespace) -> Self {
+        self.set(|config| config.user_namespace = namespace)
+    }
+
+    /// Which capabilities the command keeps.
+    #[must_use]
+    pub fn capabilities(self, kept: KeptCapabilities) -> Self {
+        self.set(|config| config.capabilities = kept)
+    }
+
+    /// One more filter of system calls, after those before it.
+    #[must_use]
+    pub fn seccomp(self, program: SeccompProgram) -> Self {
+        self.set(|config| config.seccomp.push(program))
+    }
+
+    /// What kind of process the command is.
+    #[must_use]
+    pub fn process(self, settings: ProcessSettings) -> Self {
+        self.set(|config| config.process = settings)
     }
 
     /// Who the command runs as.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::config::{Hostname, Isolation, Root, SandboxConfig, User, Writable};
-use crate::mount::Filesystem;
+use crate::config::{Hostname, Isolation, SandboxConfig, Writable};
+use crate::feature::{Feature, Setting};
 
 /// The name of a backend, as it is written on a command line: `linux-user-chroot`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,180 +31,6 @@ impl BackendName {
 impl fmt::Display for BackendName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.0)
-    }
-}
-
-/// A setting of [`SandboxConfig`] that is negotiated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Setting {
-    /// `root`
-    Root,
-    /// `writable`
-    Writable,
-    /// `mounts`
-    Mounts,
-    /// `extra_mounts`
-    ExtraMounts,
-    /// `network`
-    Network,
-    /// `processes`
-    Processes,
-    /// `ipc`
-    Ipc,
-    /// `hostname`
-    Hostname,
-    /// `user`
-    User,
-}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Root => "root",
-            Self::Writable => "writable",
-            Self::Mounts => "mounts",
-            Self::ExtraMounts => "extra-mounts",
-            Self::Network => "network",
-            Self::Processes => "processes",
-            Self::Ipc => "ipc",
-            Self::Hostname => "hostname",
-            Self::User => "user",
-        })
-    }
-}
-
-macro_rules! features {
-    ($($(#[$doc:meta])* $name:ident = $setting:ident $value:literal,)*) => {
-        /// One value of one setting, as far as a backend can support or lack it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum Feature { $($(#[$doc])* $name,)* }
-
-        impl Feature {
-            /// Every feature, by setting.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The setting that it is a value of.
-            pub const fn setting(self) -> Setting {
-                match self { $(Self::$name => Setting::$setting,)* }
-            }
-
-            /// The value, as it is written.
-            pub const fn value(self) -> &'static str {
-                match self { $(Self::$name => $value,)* }
-            }
-        }
-    };
-}
-
-features! {
-    /// The host's root.
-    RootHost = Root "host",
-    /// A directory as the root.
-    RootDirectory = Root "directory",
-    /// An empty root.
-    RootEmpty = Root "empty",
-    /// Everything writable.
-    WritableAll = Writable "all",
-    /// Some paths writable.
-    WritableOnly = Writable "only",
-    /// Nothing writable.
-    WritableNothing = Writable "nothing",
-    /// No attempt to isolate mounts.
-    MountsUndefined = Mounts "undefined",
-    /// Mounts isolated.
-    MountsIsolated = Mounts "isolated",
-    /// Extra mounts of the kind bind.
-    MountBind = ExtraMounts "bind",
-    /// Extra mounts of the kind proc.
-    MountProc = ExtraMounts "proc",
-    /// Extra mounts of the kind tmpfs.
-    MountTmpfs = ExtraMounts "tmpfs",
-    /// A minimal /dev.
-    MountDev = ExtraMounts "dev",
-    /// Extra mounts of the kind sysfs.
-    MountSysfs = ExtraMounts "sysfs",
-    /// Extra mounts of the kind mqueue.
-    MountMqueue = ExtraMounts "mqueue",
-    /// Extra mounts of the kind overlay.
-    MountOverlay = ExtraMounts "overlay",
-    /// `remount,ro`, and the flags ro, nosuid, nodev, noexec.
-    MountFlags = ExtraMounts "flags",
-    /// No attempt to isolate the network.
-    NetworkUndefined = Network "undefined",
-    /// A network stack of its own.
-    NetworkIsolated = Network "isolated",
-    /// No attempt to isolate processes.
-    ProcessesUndefined = Processes "undefined",
-    /// Sees only its own processes.
-    ProcessesIsolated = Processes "isolated",
-    /// No attempt to isolate IPC.
-    IpcUndefined = Ipc "undefined",
-    /// IPC objects of its own.
-    IpcIsolated = Ipc "isolated",
-    /// The host's name.
-    HostnameUndefined = Hostname "undefined",
-    /// A host name of its own.
-    HostnameNamed = Hostname "named",
-    /// The caller's ids.
-    UserSame = User "same",
-    /// User 0 inside.
-    UserRoot = User "root",
-    /// Given ids.
-    UserIds = User "ids",
-}
-
-impl Feature {
-    /// What a configuration needs, each once, in the order of the settings.
-    pub fn needed_by(config: &SandboxConfig) -> Vec<Self> {
-        let isolation = |value, undefined, isolated| match value {
-            Isolation::Undefined => undefined,
-            Isolation::Isolated => isolated,
-        };
-        let mut features = vec![
-            match config.root {
-                Root::Host => Self::RootHost,
-                Root::Directory(_) => Self::RootDirectory,
-                Root::Empty => Self::RootEmpty,
-            },
-            match config.writable {
-                Writable::All => Self::WritableAll,
-                Writable::Only(_) => Self::WritableOnly,
-                Writable::Nothing => Self::WritableNothing,
-            },
-            isolation(config.mounts, Self::MountsUndefined, Self::MountsIsolated),
-            isolation(config.network, Self::NetworkUndefined, Self::NetworkIsolated),
-            isolation(config.processes, Self::ProcessesUndefined, Self::ProcessesIsolated),
-            isolation(config.ipc, Self::IpcUndefined, Self::IpcIsolated),
-            match config.hostname {
-                None => Self::HostnameUndefined,
-                Some(_) => Self::HostnameNamed,
-            },
-            match config.user {
-                User::Same => Self::UserSame,
-                User::Root => Self::UserRoot,
-                User::Ids { .. } => Self::UserIds,
-            },
-        ];
-        for mount in &config.extra_mounts {
-            features.push(match mount.filesystem {
-                Filesystem::Bind { .. } => Self::MountBind,
-                Filesystem::Proc => Self::MountProc,
-                Filesystem::Tmpfs { .. } => Self::MountTmpfs,
-                Filesystem::Dev => Self::MountDev,
-                Filesystem::Sysfs => Self::MountSysfs,
-                Filesystem::Mqueue => Self::MountMqueue,
-                Filesystem::Overlay { .. } => Self::MountOverlay,
-                Filesystem::Remount => Self::MountFlags,
-            });
-            if !mount.flags.is_empty() {
-                features.push(Self::MountFlags);
-            }
-        }
-        features.sort_unstable();
-        features.dedup();
-        features
     }
 }
 
@@ -331,6 +157,8 @@ impl Capabilities {
             (Feature::NetworkIsolated, &mut strict.network),
             (Feature::ProcessesIsolated, &mut strict.processes),
             (Feature::IpcIsolated, &mut strict.ipc),
+            (Feature::UtsIsolated, &mut strict.uts),
+            (Feature::CgroupIsolated, &mut strict.cgroup),
         ] {
             if self.supports(feature) {
                 *value = Isolation::Isolated;

@@ -12,6 +12,8 @@ use crate::error::{ConfigError, Field};
 use crate::mount::Mount;
 use crate::os_text::{OsText, has_nul};
 use crate::path::InsidePath;
+use crate::privileges::{KeptCapabilities, SeccompProgram};
+use crate::process::ProcessSettings;
 
 /// Everything that is asked of a sandbox. Made by [`SandboxConfig::builder`] or read from a file; the
 /// names are the same in Rust, TOML and JSON (there with `-`).
@@ -43,6 +45,9 @@ pub struct SandboxConfig {
     /// Whether the sandbox has a network stack of its own, with nothing but loopback. Default: undefined.
     #[serde(default)]
     pub network: Isolation,
+    /// Whether the loopback interface of an isolated network is up. Default: it is.
+    #[serde(default)]
+    pub loopback: Loopback,
     /// Whether the sandbox sees only its own processes. Default: undefined.
     #[serde(default)]
     pub processes: Isolation,
@@ -52,9 +57,29 @@ pub struct SandboxConfig {
     /// The host name inside. Default: undefined, so the host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<Hostname>,
+    /// Whether the host's and domain's names are the sandbox's own; a `hostname` makes them so.
+    /// Default: undefined.
+    #[serde(default)]
+    pub uts: Isolation,
+    /// Whether the sandbox sees only its own cgroup and what is below it. Default: undefined; with
+    /// isolated `processes` it is so where the kernel can do it.
+    #[serde(default)]
+    pub cgroup: Isolation,
     /// Who the command runs as. Default: the caller.
     #[serde(default)]
     pub user: User,
+    /// Whether the sandbox has a user namespace of its own. Default: where it is needed.
+    #[serde(default)]
+    pub user_namespace: UserNamespace,
+    /// Which capabilities the command keeps. Default: none.
+    #[serde(default)]
+    pub capabilities: KeptCapabilities,
+    /// Filters of system calls, installed in order right before the command. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seccomp: Vec<SeccompProgram>,
+    /// What kind of process the command is.
+    #[serde(default, skip_serializing_if = "ProcessSettings::is_default")]
+    pub process: ProcessSettings,
     /// Standard input. Default: null.
     #[serde(default)]
     pub stdin: Input,
@@ -117,6 +142,31 @@ pub enum Isolation {
     Undefined,
     /// The sandbox's own, apart from the host's.
     Isolated,
+}
+
+/// The loopback interface of a network of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loopback {
+    /// It is up, with 127.0.0.1 and ::1.
+    #[default]
+    Up,
+    /// It is there, and down: nothing can be connected to.
+    Down,
+}
+
+/// Whether the sandbox has a user namespace of its own (user_namespaces(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum UserNamespace {
+    /// It has one if the caller has not the privileges to do without.
+    #[default]
+    Undefined,
+    /// It has one, whoever the caller is.
+    Own,
+    /// It has one, and no further ones can be made in it.
+    Last,
 }
 
 /// Which files and directories the command can write.
@@ -262,7 +312,14 @@ impl SandboxConfig {
             processes: Isolation::default(),
             ipc: Isolation::default(),
             hostname: None,
+            uts: Isolation::default(),
+            cgroup: Isolation::default(),
+            loopback: Loopback::default(),
             user: User::default(),
+            user_namespace: UserNamespace::default(),
+            capabilities: KeptCapabilities::default(),
+            seccomp: Vec::new(),
+            process: ProcessSettings::default(),
             stdin: Input::default(),
             stdout: Output::default(),
             stderr: Output::default(),
@@ -290,6 +347,7 @@ impl SandboxConfig {
         for (index, mount) in self.extra_mounts.iter().enumerate() {
             mount.validate(&Field::new(format!("extra_mounts[{index}]")))?;
         }
+        self.process.validate(self)?;
         if let Input::File(path) = &self.stdin {
             host_path(path, "stdin")?;
         }

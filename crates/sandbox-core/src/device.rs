@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::mount::{MountFlag, Recursion};
+use crate::mount::{Missing, MountFlag, Recursion};
 use crate::path::InsidePath;
 use crate::plan::{NewFilesystem, Step};
 
@@ -31,10 +31,10 @@ pub fn minimal_dev(target: &InsidePath) -> Vec<Step> {
     // What is made in one directory comes in a row: the directory is looked up once.
     steps.extend(NODES.map(|name| Step::MakeFile(target.join(name))));
     steps.extend([Step::MakeDirectory(pts.clone()), Step::MakeDirectory(shm.clone())]);
-    steps.extend(LINKS.map(|(name, to)| Step::Symlink { at: target.join(name), to }));
+    steps.extend(LINKS.map(|(name, to)| Step::Symlink { at: target.join(name), to: to.into() }));
     steps.extend(NODES.map(|name| {
-        let (recursion, flags) = (Recursion::Single, Vec::new());
-        Step::Bind { source: source(name), target: target.join(name), recursion, flags }
+        let (recursion, flags, missing) = (Recursion::Single, Vec::new(), Missing::Fails);
+        Step::Bind { source: source(name), target: target.join(name), recursion, flags, missing }
     }));
     let pts_flags = vec![MountFlag::NoSuid, MountFlag::NoExec];
     let filesystem = NewFilesystem::Devpts;

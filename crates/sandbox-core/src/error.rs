@@ -35,7 +35,7 @@ pub enum ConfigError {
         /// The value as given.
         value: OsString,
     },
-    /// The root directory itself cannot be a mount target; it is the setting `root`.
+    /// Only a tree can be mounted on the root directory; what can be written is the setting `writable`.
     #[error("{field} is `/`: mount on a directory below it, or set `root`")]
     TargetIsRoot {
         /// The field.

@@ -3,8 +3,9 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::mount::{MountFlag, Recursion};
-use crate::plan::{Missing, NewFilesystem, Plan, Session, Step};
+use crate::mount::{Missing, MountFlag, Recursion};
+use crate::plan::{NewFilesystem, Plan, Step};
+use crate::process::{First, Session};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,6 +23,12 @@ impl fmt::Display for Plan {
         }
         if self.exec.session == Session::New {
             f.write_str(" (in a new session)")?;
+        }
+        if self.exec.first == First::Command {
+            f.write_str(" (as the first process)")?;
+        }
+        if !self.exec.seccomp.is_empty() {
+            write!(f, " (with {} seccomp filters)", self.exec.seccomp.len())?;
         }
         writeln!(f)?;
         for downgrade in &self.downgrades {
@@ -63,21 +70,44 @@ impl fmt::Display for Step {
             Self::RootEmpty => f.write_str("take an empty tmpfs as the new root"),
             Self::MakeDirectory(path) => write!(f, "make the directory {path} if missing"),
             Self::MakeFile(path) => write!(f, "make the file {path} if missing"),
-            Self::MakeTarget { target, like } => {
+            Self::MakeTarget { target, like, .. } => {
                 write!(f, "make the mount point {target} if missing, like {}", like.display())
             }
-            Self::Symlink { at, to } => write!(f, "link {at} to {to}"),
-            Self::Bind { source, target, recursion, flags } => {
-                let rest =
-                    if *recursion == Recursion::Recursive { "" } else { " without submounts" };
-                write!(f, "bind {}{rest} on {target}{}", source.display(), Flags(flags))
+            Self::MakeTargetFor { target, descriptor } => {
+                write!(f, "make the mount point {target} if missing, like descriptor {descriptor}")
+            }
+            Self::CreateDirectory { target, mode } => {
+                write!(f, "make the directory {target} (mode {mode:04o}) for good, if missing")
+            }
+            Self::CreateFile { target, content, mode } => {
+                let size = content.len();
+                write!(f, "write the file {target} ({size} bytes, mode {mode:04o}) for good")
+            }
+            Self::Symlink { at, to } => write!(f, "link {at} to {}", to.display()),
+            Self::ChangeMode { target, mode } => {
+                write!(f, "change the mode of {target} to {mode:04o}")
+            }
+            Self::BindData { target, content, mode, flags } => {
+                let size = content.len();
+                write!(f, "bind {size} bytes (mode {mode:04o}) on {target}{}", Flags(flags))
+            }
+            Self::BindDescriptor { descriptor, target, recursion, flags } => {
+                let rest = submounts(*recursion);
+                write!(f, "bind descriptor {descriptor}{rest} on {target}{}", Flags(flags))
+            }
+            Self::Bind { source, target, recursion, flags, missing } => {
+                let (rest, missing) = (submounts(*recursion), if_present(*missing));
+                write!(f, "bind {}{rest} on {target}{}{missing}", source.display(), Flags(flags))
             }
             Self::Mount { filesystem, target, flags } => {
                 write!(f, "mount {filesystem} on {target}{}", Flags(flags))
             }
-            Self::Restrict { target, flags, missing } => {
-                let missing = if *missing == Missing::IsFine { ", if present" } else { "" };
-                write!(f, "restrict {target}{}{missing}", Flags(flags))
+            Self::RestrictInPlace { target, flags } => {
+                write!(f, "restrict the mount on {target}{}", Flags(flags))
+            }
+            Self::Restrict { target, recursion, flags, missing } => {
+                let (rest, missing) = (submounts(*recursion), if_present(*missing));
+                write!(f, "restrict {target}{rest}{}{missing}", Flags(flags))
             }
             Self::Mask(path) => write!(f, "mask {path}, if present"),
             Self::HoldWritable(path) => write!(f, "hold {path} writable"),
@@ -93,15 +123,41 @@ impl fmt::Display for Step {
             Self::SetHostname(name) => write!(f, "set the host name to {name}"),
             Self::ChangeDirectory(path) => write!(f, "change the working directory to {path}"),
             Self::KeepDirectory => f.write_str("change to the caller's working directory"),
+            Self::FirstDirectory(paths) => {
+                f.write_str("change the working directory to the first there is of")?;
+                paths.iter().try_for_each(|path| write!(f, " {path}"))
+            }
+            Self::Await(descriptor) => write!(f, "wait for descriptor {descriptor} to be readable"),
+            Self::Lock(path) => write!(f, "lock {path} as long as the sandbox lives"),
+            Self::LastUserNamespace => f.write_str("allow no further user namespaces"),
             Self::SetIds { uid, gid } => {
                 write!(f, "become user {uid}, group {gid}, no other groups")
             }
             Self::DropCapabilities => f.write_str("drop all capabilities"),
+            Self::KeepCapabilities(kept) => {
+                let names: Vec<_> = kept.iter().map(ToString::to_string).collect();
+                write!(f, "drop all capabilities but {}", names.join(","))
+            }
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
             Self::BlockTerminalInput => {
                 f.write_str("refuse TIOCSTI and TIOCLINUX, where the session has a terminal")
             }
         }
+    }
+}
+
+fn submounts(recursion: Recursion) -> &'static str {
+    match recursion {
+        Recursion::Recursive => "",
+        Recursion::Single => " without submounts",
+        Recursion::SinglePreferred => " without submounts if possible",
+    }
+}
+
+fn if_present(missing: Missing) -> &'static str {
+    match missing {
+        Missing::Fails => "",
+        Missing::IsFine => ", if present",
     }
 }
 
@@ -119,11 +175,14 @@ impl fmt::Display for NewFilesystem {
             Self::Devpts => f.write_str("devpts"),
             Self::Sysfs => f.write_str("sysfs"),
             Self::Mqueue => f.write_str("mqueue"),
+            Self::TemporaryOverlay { lower, .. } => {
+                write!(f, "temporary overlay (lower")?;
+                lower.iter().try_for_each(|path| write!(f, " {}", path.display()))?;
+                f.write_str(")")
+            }
             Self::Overlay { lower, upper, .. } => {
                 write!(f, "overlay (lower")?;
-                for path in lower {
-                    write!(f, " {}", path.display())?;
-                }
+                lower.iter().try_for_each(|path| write!(f, " {}", path.display()))?;
                 if let Some(upper) = upper {
                     write!(f, ", upper {}", upper.upper.display())?;
                 }

@@ -21,6 +21,7 @@ mod device;
 mod error;
 mod explain;
 mod facts;
+mod feature;
 mod fstab;
 mod mount;
 mod negotiate;
@@ -28,25 +29,30 @@ mod os_text;
 mod outcome;
 mod path;
 mod plan;
+mod privileges;
+mod process;
 mod protect;
 
 pub use backend::{
     BACKEND_VARIABLE, Backend, PlanError, Preference, SelectError, Selection, select,
 };
 pub use builder::SandboxConfigBuilder;
-pub use capability::{BackendName, Capabilities, Feature, Obstacle, Setting, Support, WhyNot};
+pub use capability::{BackendName, Capabilities, Obstacle, Support, WhyNot};
 pub use command::{CaptureLimit, CommandLine, Environment, Inherit, Input, Output};
-pub use config::{Hostname, Isolation, Root, SandboxConfig, User, Writable};
+pub use config::{
+    Hostname, Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable,
+};
 pub use device::minimal_dev;
 pub use error::{ConfigError, Field, Unmet, Unsupported};
 pub use facts::{Ability, HostFacts, Platform, Standing};
-pub use mount::{Filesystem, Mount, MountFlag, OverlayUpper, Recursion};
+pub use feature::{Feature, Setting};
+pub use mount::{Filesystem, Missing, Mount, MountFlag, OverlayUpper, Recursion};
 pub use negotiate::{Downgrade, Granted, Policy, negotiate};
 pub use outcome::{Captured, Outcome, Status, Usage};
 pub use path::InsidePath;
-pub use plan::{
-    Exec, IdMap, Missing, Namespace, NewFilesystem, Note, OverlayMarks, Plan, Session, Step,
-};
+pub use plan::{Exec, IdMap, Namespace, NewFilesystem, Note, OverlayMarks, Plan, Step};
+pub use privileges::{Capability, KeptCapabilities, SeccompProgram};
+pub use process::{First, Gates, ProcessSettings, Session};
 pub use protect::protect_host;
 
 /// The README's example is a test.

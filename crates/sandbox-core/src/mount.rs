@@ -31,6 +31,27 @@ pub struct Mount {
     /// Per-mount restrictions.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<MountFlag>,
+    /// What it means that the source of a bind does not exist. Default: an error.
+    #[serde(skip_serializing_if = "Missing::is_default")]
+    pub missing: Missing,
+}
+
+/// What it means that something does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// An error.
+    #[default]
+    Fails,
+    /// There is nothing to do.
+    IsFine,
+}
+
+impl Missing {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::Fails
+    }
 }
 
 impl<'de> Deserialize<'de> for Mount {
@@ -49,6 +70,8 @@ struct MountTable {
     filesystem: Filesystem,
     #[serde(default)]
     flags: BTreeSet<MountFlag>,
+    #[serde(default)]
+    missing: Missing,
 }
 
 impl<'de> Visitor<'de> for MountVisitor {
@@ -66,11 +89,12 @@ impl<'de> Visitor<'de> for MountVisitor {
         use serde::de::Error;
         let table = MountTable::deserialize(MapAccessDeserializer::new(map))?;
         let target = InsidePath::absolute(&table.target.0, "target").map_err(A::Error::custom)?;
-        Ok(Mount { target, filesystem: table.filesystem, flags: table.flags })
+        let MountTable { filesystem, flags, missing, .. } = table;
+        Ok(Mount { target, filesystem, flags, missing })
     }
 }
 
-/// What a [`Mount`] shows at its target.
+/// What a [`Mount`] shows at its target, or makes there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -111,8 +135,61 @@ pub enum Filesystem {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         upper: Option<OverlayUpper>,
     },
+    /// Directories of the host merged into one, with changes that end with the sandbox.
+    TemporaryOverlay {
+        /// The layers, the uppermost first; never empty.
+        #[serde(with = "os_text::paths")]
+        lower: Vec<PathBuf>,
+    },
     /// What is at the target already, mounted once more onto itself, read-only.
     Remount,
+    /// The same without the mounts below it, as far as the kernel lets them be left out (see
+    /// [`Recursion::SinglePreferred`]).
+    RemountSingle,
+    /// The mount that is at the target, itself made read-only; those below it stay as they are.
+    RemountInPlace,
+    /// What one of the caller's open descriptors refers to: a directory, or a file (`O_PATH` will do).
+    BindDescriptor {
+        /// The descriptor's number in the calling process.
+        descriptor: i32,
+        /// Whether mounts below it come along.
+        #[serde(default)]
+        recursion: Recursion,
+    },
+    /// A file in memory with this content, bound on the target.
+    Data {
+        /// The content.
+        content: Vec<u8>,
+        /// Its permission bits. Default: 0600.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<u32>,
+    },
+    /// A directory, made where it is missing, with its parents (0755). Unlike what is made for a mount
+    /// it is not removed again: where the target is in a directory of the host, it stays there.
+    Directory {
+        /// Its permission bits, where it is made. Default: 0755.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<u32>,
+    },
+    /// A file with this content, made or overwritten; it stays, like a directory.
+    File {
+        /// The content.
+        content: Vec<u8>,
+        /// Its permission bits, where it is made. Default: 0644.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<u32>,
+    },
+    /// A symbolic link; it stays, like a directory. One with the same content may be there already.
+    Symlink {
+        /// Its content.
+        #[serde(with = "os_text::path")]
+        to: PathBuf,
+    },
+    /// Other permission bits for what is at the target (chmod(2)).
+    Chmod {
+        /// The bits.
+        mode: u32,
+    },
 }
 
 /// The writable layer of an overlay.
@@ -137,6 +214,8 @@ pub enum Recursion {
     /// It does not (`bind`). An unprivileged caller cannot uncover what a mount hides: the kernel
     /// refuses such a bind where there are mounts below the source (mount_namespaces(7)).
     Single,
+    /// It does not, unless the kernel refuses that as it would uncover something: then it does.
+    SinglePreferred,
 }
 
 /// A restriction of one mount (mount(8), "filesystem-independent mount options").
@@ -154,14 +233,14 @@ pub enum MountFlag {
 }
 
 impl Mount {
-    /// A mount of `filesystem` on `target`, which must be absolute and not `/`.
+    /// A mount of `filesystem` on `target`, which must be absolute. A tree on `/` covers the root.
     pub fn new(target: impl AsRef<OsStr>, filesystem: Filesystem) -> Result<Self, ConfigError> {
         let target = InsidePath::absolute(target, "mount target")?;
         let mut flags = BTreeSet::new();
-        if filesystem == Filesystem::Remount {
+        if filesystem.is_remount() {
             flags.insert(MountFlag::ReadOnly);
         }
-        let mount = Self { target, filesystem, flags };
+        let mount = Self { target, filesystem, flags, missing: Missing::Fails };
         mount.validate(&"mount".into()).map(|()| mount)
     }
 
@@ -174,6 +253,13 @@ impl Mount {
         Self::new(target, bind)
     }
 
+    /// The same mount, or nothing where its source does not exist.
+    #[must_use]
+    pub fn if_present(mut self) -> Self {
+        self.missing = Missing::IsFine;
+        self
+    }
+
     /// The same mount with one more restriction.
     #[must_use]
     pub fn with(mut self, flag: MountFlag) -> Self {
@@ -183,7 +269,7 @@ impl Mount {
 
     pub(crate) fn validate(&self, field: &Field) -> Result<(), ConfigError> {
         let part = |name: &str| Field::new(format!("{field}.{name}"));
-        if self.target.is_root() {
+        if self.target.is_root() && !self.filesystem.can_be_root() {
             return Err(ConfigError::TargetIsRoot { field: part("target") });
         }
         for source in self.filesystem.sources() {
@@ -197,11 +283,20 @@ impl Mount {
             }
         }
         match &self.filesystem {
-            Filesystem::Overlay { lower, .. } if lower.is_empty() => {
+            Filesystem::Overlay { lower, .. } | Filesystem::TemporaryOverlay { lower }
+                if lower.is_empty() =>
+            {
                 let expected = "an overlay needs at least one lower directory (lowerdir=PATH)";
                 Err(ConfigError::Empty { field: part("lower"), expected })
             }
-            Filesystem::Remount if !self.flags.contains(&MountFlag::ReadOnly) => {
+            Filesystem::BindDescriptor { descriptor, .. } if *descriptor < 0 => {
+                Err(ConfigError::Invalid {
+                    field: part("descriptor"),
+                    value: descriptor.to_string().into(),
+                    expected: "give the number of an open descriptor".to_owned(),
+                })
+            }
+            remount if remount.is_remount() && !self.flags.contains(&MountFlag::ReadOnly) => {
                 let expected = "the one remount that exists is `remount,ro`".to_owned();
                 Err(ConfigError::Invalid {
                     field: part("flags"),
@@ -215,6 +310,25 @@ impl Mount {
 }
 
 impl Filesystem {
+    fn is_remount(&self) -> bool {
+        matches!(self, Self::Remount | Self::RemountSingle | Self::RemountInPlace)
+    }
+
+    /// Whether it can cover the root, or is about any directory.
+    fn can_be_root(&self) -> bool {
+        matches!(
+            self,
+            Self::Bind { .. }
+                | Self::BindDescriptor { .. }
+                | Self::Tmpfs { .. }
+                | Self::Overlay { .. }
+                | Self::TemporaryOverlay { .. }
+                | Self::RemountInPlace
+                | Self::Directory { .. }
+                | Self::Chmod { .. }
+        )
+    }
+
     /// The host paths that it shows.
     pub fn sources(&self) -> Vec<&Path> {
         match self {
@@ -223,6 +337,7 @@ impl Filesystem {
                 let upper = upper.iter().flat_map(|dirs| [&*dirs.upper, &*dirs.work]);
                 lower.iter().map(PathBuf::as_path).chain(upper).collect()
             }
+            Self::TemporaryOverlay { lower } => lower.iter().map(PathBuf::as_path).collect(),
             _ => Vec::new(),
         }
     }
@@ -244,7 +359,15 @@ impl fmt::Display for Filesystem {
             Self::Sysfs => f.write_str("sysfs"),
             Self::Mqueue => f.write_str("mqueue"),
             Self::Overlay { .. } => f.write_str("overlay"),
-            Self::Remount => f.write_str("remount"),
+            Self::TemporaryOverlay { .. } => f.write_str("temporary overlay"),
+            Self::Remount | Self::RemountSingle => f.write_str("remount"),
+            Self::RemountInPlace => f.write_str("remount in place"),
+            Self::BindDescriptor { descriptor, .. } => write!(f, "descriptor {descriptor}"),
+            Self::Data { content, .. } => write!(f, "{} bytes", content.len()),
+            Self::Directory { .. } => f.write_str("directory"),
+            Self::File { content, .. } => write!(f, "file of {} bytes", content.len()),
+            Self::Symlink { to } => write!(f, "link to {}", to.display()),
+            Self::Chmod { mode } => write!(f, "mode {mode:04o}"),
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::capability::{BackendName, Capabilities, Feature, Setting, Support, WhyNot};
-use crate::config::{Isolation, SandboxConfig, User, Writable};
+use crate::capability::{BackendName, Capabilities, Support, WhyNot};
+use crate::config::{Isolation, SandboxConfig, User, UserNamespace, Writable};
 use crate::error::{Unmet, Unsupported};
+use crate::feature::{Feature, Setting};
 
 /// What to do with a setting that cannot be met.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -127,6 +128,10 @@ fn lower_values(feature: Feature) -> &'static [Feature] {
         Feature::ProcessesIsolated => &[Feature::ProcessesUndefined],
         Feature::IpcIsolated => &[Feature::IpcUndefined],
         Feature::HostnameNamed => &[Feature::HostnameUndefined],
+        Feature::UtsIsolated => &[Feature::UtsUndefined],
+        Feature::CgroupIsolated => &[Feature::CgroupUndefined],
+        Feature::UserNamespaceLast => &[Feature::UserNamespaceOwn, Feature::UserNamespaceUndefined],
+        Feature::UserNamespaceOwn => &[Feature::UserNamespaceUndefined],
         Feature::UserRoot | Feature::UserIds => &[Feature::UserSame],
         _ => &[],
     }
@@ -140,6 +145,10 @@ fn lower_setting(config: &mut SandboxConfig, to: Feature) {
         Feature::ProcessesUndefined => config.processes = Isolation::Undefined,
         Feature::IpcUndefined => config.ipc = Isolation::Undefined,
         Feature::HostnameUndefined => config.hostname = None,
+        Feature::UtsUndefined => config.uts = Isolation::Undefined,
+        Feature::CgroupUndefined => config.cgroup = Isolation::Undefined,
+        Feature::UserNamespaceOwn => config.user_namespace = UserNamespace::Own,
+        Feature::UserNamespaceUndefined => config.user_namespace = UserNamespace::Undefined,
         Feature::UserSame => config.user = User::Same,
         // No other value stands in `lower_values`.
         _ => {}

@@ -67,6 +67,27 @@ pub(crate) mod path {
     }
 }
 
+/// `#[serde(with = "os_text::option")]` for an `Option<OsString>`.
+pub(crate) mod option {
+    use super::OsText;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::ffi::OsString;
+
+    #[allow(clippy::ref_option, reason = "serde passes a reference to the field")]
+    pub(crate) fn serialize<S: Serializer>(
+        text: &Option<OsString>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        text.clone().map(OsText).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<OsString>, D::Error> {
+        Ok(Option::<OsText>::deserialize(from)?.map(|text| text.0))
+    }
+}
+
 /// `#[serde(with = "os_text::paths")]` for a `Vec<PathBuf>`.
 pub(crate) mod paths {
     use super::OsText;

@@ -1,13 +1,17 @@
 //! A plan: the ordered list of what will be done, as a pure value.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::capability::{BackendName, Setting};
+use crate::capability::BackendName;
 use crate::command::{CommandLine, Environment, Input, Output};
-use crate::mount::{MountFlag, OverlayUpper, Recursion};
+use crate::feature::Setting;
+use crate::mount::{Missing, MountFlag, OverlayUpper, Recursion};
 use crate::negotiate::{Downgrade, Granted};
 use crate::path::InsidePath;
+use crate::privileges::{Capability, SeccompProgram};
+use crate::process::{First, Session};
 
 /// Everything that will be done for one sandbox, in order, before the command runs.
 ///
@@ -80,13 +84,67 @@ pub enum Step {
         target: InsidePath,
         /// The host path that decides between a directory and a file.
         like: PathBuf,
+        /// What it means that this path does not exist.
+        missing: Missing,
     },
-    /// Makes a symbolic link in a file system that the plan itself has mounted.
+    /// Makes a mount target of the kind that a descriptor's file is, where it is missing.
+    MakeTargetFor {
+        /// The target.
+        target: InsidePath,
+        /// One of the caller's descriptors.
+        descriptor: i32,
+    },
+    /// Makes a directory, with its parents, where it is missing, for good.
+    CreateDirectory {
+        /// The directory.
+        target: InsidePath,
+        /// Its permission bits; its parents have 0755.
+        mode: u32,
+    },
+    /// Makes or overwrites a file, with its parents, for good.
+    CreateFile {
+        /// The file.
+        target: InsidePath,
+        /// What is in it.
+        content: Vec<u8>,
+        /// Its permission bits, where it is made.
+        mode: u32,
+    },
+    /// Makes a symbolic link, with its parents, for good, where the same one is not there already.
     Symlink {
         /// The link.
         at: InsidePath,
         /// Its content.
-        to: &'static str,
+        to: PathBuf,
+    },
+    /// Changes permission bits.
+    ChangeMode {
+        /// Of what.
+        target: InsidePath,
+        /// The bits.
+        mode: u32,
+    },
+    /// Binds a file in memory.
+    BindData {
+        /// The target.
+        target: InsidePath,
+        /// What is in it.
+        content: Vec<u8>,
+        /// Its permission bits.
+        mode: u32,
+        /// Restrictions.
+        flags: Vec<MountFlag>,
+    },
+    /// Binds what a descriptor refers to.
+    BindDescriptor {
+        /// One of the caller's descriptors.
+        descriptor: i32,
+        /// The target.
+        target: InsidePath,
+        /// Whether the mounts below come along.
+        recursion: Recursion,
+        /// Restrictions.
+        flags: Vec<MountFlag>,
     },
     /// Binds a host path.
     Bind {
@@ -98,6 +156,8 @@ pub enum Step {
         recursion: Recursion,
         /// Restrictions.
         flags: Vec<MountFlag>,
+        /// What it means that the source does not exist.
+        missing: Missing,
     },
     /// Mounts a new file system.
     Mount {
@@ -108,10 +168,19 @@ pub enum Step {
         /// Restrictions.
         flags: Vec<MountFlag>,
     },
+    /// Restricts the mount that is at a path, and not those below it.
+    RestrictInPlace {
+        /// The path.
+        target: InsidePath,
+        /// Restrictions.
+        flags: Vec<MountFlag>,
+    },
     /// Restricts what is at a path, mounting it onto itself first.
     Restrict {
         /// The path.
         target: InsidePath,
+        /// Whether the mounts below it come along.
+        recursion: Recursion,
         /// Restrictions.
         flags: Vec<MountFlag>,
         /// What a missing path means.
@@ -141,6 +210,14 @@ pub enum Step {
     ChangeDirectory(InsidePath),
     /// Changes to the directory that the caller is in, by its path.
     KeepDirectory,
+    /// Changes to the first of some directories that there is.
+    FirstDirectory(Vec<InsidePath>),
+    /// Waits until a byte can be read from one of the caller's descriptors, or its end.
+    Await(i32),
+    /// Takes a shared lock on a file and holds it as long as the sandbox lives.
+    Lock(InsidePath),
+    /// No further user namespaces can be made from this one on (`user.max_user_namespaces`).
+    LastUserNamespace,
     /// Gives up supplementary groups and becomes a user and a group.
     SetIds {
         /// The user.
@@ -150,20 +227,13 @@ pub enum Step {
     },
     /// Gives up all capabilities, in every set, for good.
     DropCapabilities,
+    /// Gives up all capabilities but these, which every program of the command's has.
+    KeepCapabilities(Vec<Capability>),
     /// No program can give privileges any more (`PR_SET_NO_NEW_PRIVS`).
     NoNewPrivileges,
     /// Refuses to push input into the session's terminal (`TIOCSTI`, `TIOCLINUX`), by a seccomp filter;
     /// there is nothing to refuse where the session has none.
     BlockTerminalInput,
-}
-
-/// What it means that a path does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Missing {
-    /// An error.
-    Fails,
-    /// There is nothing to do.
-    IsFine,
 }
 
 /// One id inside and the id outside that it stands for.
@@ -203,6 +273,13 @@ pub enum NewFilesystem {
         /// Where the overlay keeps its own marks.
         marks: OverlayMarks,
     },
+    /// overlayfs, with changes in memory.
+    TemporaryOverlay {
+        /// The layers, the uppermost first.
+        lower: Vec<PathBuf>,
+        /// Where the overlay keeps its own marks.
+        marks: OverlayMarks,
+    },
 }
 
 /// Where overlayfs keeps whiteouts' and opaque directories' extended attributes.
@@ -220,6 +297,8 @@ pub enum OverlayMarks {
 pub struct Exec {
     /// The command line.
     pub command: CommandLine,
+    /// What the program is told as its name, where it is not the first word.
+    pub argv0: Option<OsString>,
     /// Its environment.
     pub env: Environment,
     /// Standard input.
@@ -230,15 +309,12 @@ pub struct Exec {
     pub stderr: Output,
     /// The session that it belongs to.
     pub session: Session,
-}
-
-/// The session of the command (setsid(2)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Session {
-    /// The caller's: terminals and job control work as without a sandbox.
-    Callers,
-    /// One of its own, without a controlling terminal.
-    New,
+    /// What is the sandbox's first process.
+    pub first: First,
+    /// The caller's descriptors that the command gets, by the same numbers.
+    pub descriptors: Vec<i32>,
+    /// Filters of system calls.
+    pub seccomp: Vec<SeccompProgram>,
 }
 
 /// Something about how a setting is met that the caller should know.
@@ -268,7 +344,11 @@ impl Plan {
             stdin: config.stdin.clone(),
             stdout: config.stdout.clone(),
             stderr: config.stderr.clone(),
-            session: Session::Callers,
+            argv0: config.process.argv0.clone(),
+            session: config.process.session,
+            first: config.process.first,
+            descriptors: config.process.descriptors.iter().copied().collect(),
+            seccomp: config.seccomp.clone(),
         };
         Self {
             backend: granted.backend(),

@@ -5,9 +5,9 @@
 //! "Readonly Paths").
 
 use crate::config::{Root, SandboxConfig};
-use crate::mount::{Filesystem, MountFlag};
+use crate::mount::{Filesystem, Missing, MountFlag, Recursion};
 use crate::path::InsidePath;
-use crate::plan::{Missing, Step};
+use crate::plan::Step;
 
 /// Changing these changes the host.
 const READ_ONLY: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
@@ -27,7 +27,8 @@ pub fn protect_host(config: &SandboxConfig, uid: u32) -> Vec<Step> {
     }
     let restrict = |target| {
         let flags = vec![MountFlag::ReadOnly];
-        Step::Restrict { target, flags, missing: Missing::IsFine }
+        let recursion = Recursion::Recursive;
+        Step::Restrict { target, recursion, flags, missing: Missing::IsFine }
     };
     let mut steps = Vec::new();
     for proc in places(config, "/proc", |kind| *kind == Filesystem::Proc) {
@@ -47,8 +48,11 @@ fn places(
 ) -> Vec<InsidePath> {
     let mounts = config.extra_mounts.iter().filter(|mount| is_one(&mount.filesystem));
     let mut places: Vec<_> = mounts.map(|mount| mount.target.clone()).collect();
-    if config.root != Root::Empty {
-        places.extend(InsidePath::absolute(usual, "path"));
+    if let Ok(usual) = InsidePath::absolute(usual, "path")
+        && (config.root != Root::Empty
+            || config.extra_mounts.iter().any(|mount| usual.is_within(&mount.target)))
+    {
+        places.push(usual);
     }
     places.sort();
     places.dedup();

@@ -23,6 +23,15 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::IpcUndefined,
                 Feature::HostnameUndefined,
                 Feature::UserSame,
+                Feature::UtsUndefined,
+                Feature::CgroupUndefined,
+                Feature::UserNamespaceUndefined,
+                Feature::CapabilitiesNone,
+                Feature::CapabilitiesSome,
+                Feature::CapabilitiesAll,
+                Feature::SeccompNone,
+                Feature::ProcessPlain,
+                Feature::ProcessSpecial,
             ],
             &base,
         )
@@ -37,6 +46,8 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::MountTmpfs,
                 Feature::MountDev,
                 Feature::MountFlags,
+                Feature::MountFiles,
+                Feature::MountDescriptor,
                 // Where a fresh one is refused, the host's takes its place, and the report says so.
                 Feature::MountProc,
                 Feature::MountSysfs,
@@ -52,7 +63,13 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
             &mounting.and(&host.can_all(&[Ability::PidNamespace, Ability::FreshProc])),
         )
         .with(&[Feature::IpcIsolated], &mounting_with(Ability::IpcNamespace))
-        .with(&[Feature::HostnameNamed], &with(Ability::UtsNamespace))
+        .with(&[Feature::HostnameNamed, Feature::UtsIsolated], &with(Ability::UtsNamespace))
+        .with(&[Feature::CgroupIsolated], &with(Ability::CgroupNamespace))
+        .with(
+            &[Feature::UserNamespaceOwn, Feature::UserNamespaceLast],
+            &with(Ability::UserNamespace),
+        )
+        .with(&[Feature::SeccompPrograms], &with(Ability::Seccomp))
         .with(&[Feature::UserRoot], &base.and(&becoming(host, Target::Root)))
         .with(&[Feature::UserIds], &base.and(&becoming(host, Target::Others)))
 }

@@ -50,12 +50,23 @@ fn own_mounts(path: &InsidePath, before: &[Step]) -> Option<Vec<InsidePath>> {
             // A device works as well on a read-only mount.
             Step::Bind { source, target, recursion: Recursion::Single, .. }
                 if target.is_within(path) && target != path && source.starts_with("/dev") => {}
-            Step::Bind { target, .. } if target.is_within(path) => return None,
+            Step::Bind { target, .. }
+            | Step::BindDescriptor { target, .. }
+            | Step::BindData { target, .. }
+            | Step::RestrictInPlace { target, .. }
+                if target.is_within(path) =>
+            {
+                return None;
+            }
             Step::Restrict { target, .. } | Step::Mask(target) if target.is_within(path) => {
                 return None;
             }
             // Mounted over it, later: the path is in there now.
-            Step::Mount { target, .. } | Step::Bind { target, .. } if path.is_within(target) => {
+            Step::Mount { target, .. }
+            | Step::Bind { target, .. }
+            | Step::BindDescriptor { target, .. }
+                if path.is_within(target) =>
+            {
                 mounts = None;
             }
             _ => {}
@@ -84,7 +95,7 @@ fn outermost(paths: &[InsidePath]) -> (Vec<InsidePath>, Vec<InsidePath>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sandbox_core::NewFilesystem;
+    use sandbox_core::{Missing, NewFilesystem};
 
     fn path(path: &str) -> InsidePath {
         InsidePath::absolute(path, "test").unwrap()
@@ -101,7 +112,13 @@ mod tests {
 
     fn bind(source: &str, target: &str) -> Step {
         let (source, recursion) = (source.into(), Recursion::Recursive);
-        Step::Bind { source, target: path(target), recursion, flags: Vec::new() }
+        Step::Bind {
+            source,
+            target: path(target),
+            recursion,
+            flags: Vec::new(),
+            missing: Missing::Fails,
+        }
     }
 
     #[test]
@@ -132,6 +149,7 @@ mod tests {
                 target: path("/dev/null"),
                 recursion: Recursion::Single,
                 flags: Vec::new(),
+                missing: Missing::Fails,
             },
             tmpfs("/dev/shm", &[]),
             tmpfs("/dev/ro", &[MountFlag::ReadOnly]),

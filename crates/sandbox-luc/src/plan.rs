@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use sandbox_core::{
-    Ability, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation, Mount, MountFlag,
-    Namespace, NewFilesystem, Note, OverlayMarks, Plan, Recursion, Root, SandboxConfig, Session,
-    Setting, Standing, Step, Support, User, Writable, minimal_dev, protect_host,
+    Ability, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation, KeptCapabilities,
+    Loopback, Missing, Mount, MountFlag, Namespace, NewFilesystem, Note, OverlayMarks, Plan,
+    Recursion, Root, SandboxConfig, Session, Setting, Standing, Step, Support, User, UserNamespace,
+    Writable, minimal_dev, protect_host,
 };
 
 use crate::cover;
@@ -27,6 +28,10 @@ pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
         planner.protect_host();
         let cover = cover::steps(&config.writable, &planner.plan.steps);
         planner.plan.steps.extend(cover);
+        // The sysctl is found below the host's /proc.
+        if config.user_namespace == UserNamespace::Last {
+            planner.push(Step::LastUserNamespace);
+        }
         planner.push(Step::PivotRoot);
     }
     planner.finish();
@@ -38,6 +43,26 @@ fn place(path: &str) -> InsidePath {
     path.split('/')
         .filter(|name| !name.is_empty())
         .fold(InsidePath::root(), |at, name| at.join(name))
+}
+
+/// The step of a mount that is about a file, a directory or a link.
+fn file_step(file: &Filesystem, target: InsidePath, flags: &[MountFlag]) -> Option<Step> {
+    Some(match file {
+        Filesystem::Directory { mode } => {
+            Step::CreateDirectory { target, mode: mode.unwrap_or(0o755) }
+        }
+        Filesystem::File { content, mode } => {
+            let (content, mode) = (content.clone(), mode.unwrap_or(0o644));
+            Step::CreateFile { target, content, mode }
+        }
+        Filesystem::Data { content, mode } => {
+            let (content, mode) = (content.clone(), mode.unwrap_or(0o600));
+            Step::BindData { target, content, mode, flags: flags.to_vec() }
+        }
+        Filesystem::Symlink { to } => Step::Symlink { at: target, to: to.clone() },
+        Filesystem::Chmod { mode } => Step::ChangeMode { target, mode: *mode },
+        _ => return None,
+    })
 }
 
 struct Planner<'a> {
@@ -57,6 +82,7 @@ impl Planner<'_> {
 
     fn privileged(&self) -> bool {
         self.host.standing == Standing::Privileged
+            && self.config.user_namespace == UserNamespace::Undefined
     }
 
     /// Whether anything needs a mount namespace.
@@ -68,6 +94,7 @@ impl Planner<'_> {
             || config.processes == Isolation::Isolated
             || config.ipc == Isolation::Isolated
             || !config.extra_mounts.is_empty()
+            || !config.process.locks.is_empty()
     }
 
     fn namespaces(&mut self) {
@@ -79,9 +106,13 @@ impl Planner<'_> {
             (Namespace::Pid, processes),
             (Namespace::Network, isolated(self.config.network)),
             (Namespace::Ipc, isolated(self.config.ipc)),
-            (Namespace::Uts, self.config.hostname.is_some()),
+            (Namespace::Uts, self.config.hostname.is_some() || isolated(self.config.uts)),
             // Where a process stands on the host is no business of a sandbox with its own processes.
-            (Namespace::Cgroup, processes && self.host.can(Ability::CgroupNamespace).is_yes()),
+            (
+                Namespace::Cgroup,
+                isolated(self.config.cgroup)
+                    || processes && self.host.can(Ability::CgroupNamespace).is_yes(),
+            ),
         ];
         if let (true, Support::No(why)) = (processes, self.host.can(Ability::CgroupNamespace)) {
             let text = format!("the command can see which cgroups of the host it is in: {why}");
@@ -94,6 +125,9 @@ impl Planner<'_> {
     fn map_ids(&mut self) {
         if self.privileged() {
             return;
+        }
+        if let Some(gate) = self.config.process.gates.ids_mapped {
+            return self.push(Step::Await(gate));
         }
         let (uid, gid) = match self.config.user {
             User::Root => (0, 0),
@@ -140,7 +174,14 @@ impl Planner<'_> {
         let flags: Vec<_> = mount.flags.iter().copied().collect();
         match &mount.filesystem {
             Filesystem::Bind { source, recursion } => {
-                self.bind(source.clone(), target, *recursion, flags);
+                self.bind(source.clone(), target, *recursion, flags, mount.missing);
+            }
+            Filesystem::BindDescriptor { descriptor, recursion } => {
+                let (descriptor, recursion, target) = (*descriptor, *recursion, target.clone());
+                if !target.is_root() {
+                    self.push(Step::MakeTargetFor { target: target.clone(), descriptor });
+                }
+                self.push(Step::BindDescriptor { descriptor, target, recursion, flags });
             }
             Filesystem::Tmpfs { size, mode } => {
                 let filesystem = NewFilesystem::Tmpfs { size: *size, mode: mode.unwrap_or(0o755) };
@@ -150,35 +191,66 @@ impl Planner<'_> {
             Filesystem::Sysfs => self.sysfs(target, &flags),
             Filesystem::Mqueue => self.mqueue(target, &flags),
             Filesystem::Dev => {
-                self.push(Step::MakeDirectory(target.clone()));
+                self.make_directory(target);
                 self.plan.steps.extend(minimal_dev(target));
                 if !flags.is_empty() {
                     self.restrict(target, flags);
                 }
             }
             Filesystem::Overlay { lower, upper } => {
-                let marks =
-                    if self.privileged() { OverlayMarks::Trusted } else { OverlayMarks::User };
-                if upper.is_some() && !self.privileged() {
-                    self.note(
-                        Setting::ExtraMounts,
-                        format!(
-                            "the overlay on {target} cannot change a file that belongs to another user \
-                             than the caller (EOVERFLOW): its owner has no name in the sandbox"
-                        ),
-                    );
+                let marks = self.overlay_marks();
+                if upper.is_some() {
+                    self.note_overlay(target);
                 }
                 let (lower, upper) = (lower.clone(), upper.clone());
                 self.fresh(NewFilesystem::Overlay { lower, upper, marks }, target, &[], &flags);
             }
-            // Remount: what is there, restricted.
-            _ => self.restrict(target, flags),
+            Filesystem::TemporaryOverlay { lower } => {
+                let marks = self.overlay_marks();
+                self.note_overlay(target);
+                let filesystem = NewFilesystem::TemporaryOverlay { lower: lower.clone(), marks };
+                self.fresh(filesystem, target, &[], &flags);
+            }
+            Filesystem::RemountInPlace => {
+                self.push(Step::RestrictInPlace { target: target.clone(), flags });
+            }
+            Filesystem::RemountSingle => {
+                let (target, recursion) = (target.clone(), Recursion::SinglePreferred);
+                let missing = Missing::Fails;
+                self.push(Step::Restrict { target, recursion, flags, missing });
+            }
+            file => match file_step(file, target.clone(), &flags) {
+                Some(step) => self.push(step),
+                // Remount: what is there, restricted.
+                None => self.restrict(target, flags),
+            },
+        }
+    }
+
+    fn overlay_marks(&self) -> OverlayMarks {
+        if self.privileged() { OverlayMarks::Trusted } else { OverlayMarks::User }
+    }
+
+    fn note_overlay(&mut self, target: &InsidePath) {
+        if !self.privileged() {
+            let text = format!(
+                "the overlay on {target} cannot change a file that belongs to another user than the \
+                 caller (EOVERFLOW): its owner has no name in the sandbox"
+            );
+            self.note(Setting::ExtraMounts, text);
         }
     }
 
     fn restrict(&mut self, target: &InsidePath, flags: Vec<MountFlag>) {
-        let missing = sandbox_core::Missing::Fails;
-        self.push(Step::Restrict { target: target.clone(), flags, missing });
+        let (target, recursion) = (target.clone(), Recursion::Recursive);
+        self.push(Step::Restrict { target, recursion, flags, missing: Missing::Fails });
+    }
+
+    /// For a mount; the root is there already.
+    fn make_directory(&mut self, target: &InsidePath) {
+        if !target.is_root() {
+            self.push(Step::MakeDirectory(target.clone()));
+        }
     }
 
     fn bind(
@@ -187,9 +259,13 @@ impl Planner<'_> {
         target: &InsidePath,
         recursion: Recursion,
         flags: Vec<MountFlag>,
+        missing: Missing,
     ) {
-        self.push(Step::MakeTarget { target: target.clone(), like: source.clone() });
-        self.push(Step::Bind { source, target: target.clone(), recursion, flags });
+        if !target.is_root() {
+            let (target, like) = (target.clone(), source.clone());
+            self.push(Step::MakeTarget { target, like, missing });
+        }
+        self.push(Step::Bind { source, target: target.clone(), recursion, flags, missing });
     }
 
     fn fresh(
@@ -202,7 +278,7 @@ impl Planner<'_> {
         let mut flags = [always, flags].concat();
         flags.sort_unstable();
         flags.dedup();
-        self.push(Step::MakeDirectory(target.clone()));
+        self.make_directory(target);
         self.push(Step::Mount { filesystem, target: target.clone(), flags });
     }
 
@@ -212,7 +288,8 @@ impl Planner<'_> {
             Setting::ExtraMounts,
             format!("the host's {path} is bound on {target}, with what is mounted below it: {why}"),
         );
-        self.bind(Path::new(path).to_owned(), target, Recursion::Recursive, flags.to_vec());
+        let (source, recursion) = (Path::new(path).to_owned(), Recursion::Recursive);
+        self.bind(source, target, recursion, flags.to_vec(), Missing::Fails);
     }
 
     fn proc(&mut self, target: &InsidePath, flags: &[MountFlag]) {
@@ -265,7 +342,8 @@ impl Planner<'_> {
     }
 
     fn finish(&mut self) {
-        if self.config.network == Isolation::Isolated {
+        let config = self.config;
+        if config.network == Isolation::Isolated && config.loopback == Loopback::Up {
             self.push(Step::LoopbackUp);
         }
         if let Some(name) = &self.config.hostname {
@@ -278,14 +356,27 @@ impl Planner<'_> {
             User::Ids { uid, gid } if self.privileged() => self.push(Step::SetIds { uid, gid }),
             _ => {}
         }
+        self.plan.steps.extend(config.process.locks.iter().cloned().map(Step::Lock));
+        self.plan.steps.extend(config.process.gates.start.map(Step::Await));
         self.push(Step::NoNewPrivileges);
-        self.push(Step::DropCapabilities);
+        match &config.capabilities {
+            KeptCapabilities::Only(kept) if !kept.is_empty() => {
+                self.push(Step::KeepCapabilities(kept.iter().copied().collect()));
+            }
+            KeptCapabilities::All => {}
+            _ => self.push(Step::DropCapabilities),
+        }
         match self.host.can(Ability::Seccomp) {
+            // With a session of its own there is no terminal to type into.
+            _ if config.process.session == Session::New => {}
             Support::Yes => self.push(Step::BlockTerminalInput),
             Support::No(_) => self.plan.exec.session = Session::New,
         }
         self.push(match (&self.config.cwd, &self.config.root) {
             (Some(path), _) => Step::ChangeDirectory(path.clone()),
+            (None, _) if !config.process.cwd_candidates.is_empty() => {
+                Step::FirstDirectory(config.process.cwd_candidates.clone())
+            }
             (None, Root::Host) => Step::KeepDirectory,
             (None, _) => Step::ChangeDirectory(InsidePath::root()),
         });

@@ -4,8 +4,9 @@ use core::arch::asm;
 use core::cell::Cell;
 use core::ffi::c_char;
 
-use crate::sys::{self, EACCES, ENOENT, ENOTDIR, SIGKILL};
-use crate::{numbers, raw};
+use crate::protocol::{FILTER, LONGEST_FILTER};
+use crate::sys::{self, EACCES, EINVAL, ENOENT, ENOTDIR, SIGKILL};
+use crate::{numbers, raw, start};
 
 const CLONE_VM: usize = 0x100;
 const CLONE_VFORK: usize = 0x4000;
@@ -14,6 +15,8 @@ const FLAGS: usize = CLONE_VM | CLONE_VFORK | sys::SIGCHLD as usize;
 pub(crate) struct Command<'a> {
     /// The paths to try as the program, in order.
     pub(crate) candidates: &'a [*const c_char],
+    /// Filters of system calls, in hexadecimal.
+    pub(crate) filters: &'a [*const c_char],
     /// argv and envp, each ended by a NULL.
     pub(crate) argv: *const *const c_char,
     pub(crate) envp: *const *const c_char,
@@ -26,19 +29,43 @@ pub(crate) struct Command<'a> {
 /// A command, and where the child leaves the reason why it could not become it.
 struct Attempt<'a> {
     command: &'a Command<'a>,
-    errno: Cell<i32>,
+    failure: Cell<Option<Failure>>,
+}
+
+/// Why a command could not be started: an errno, and [`FILTER`] where the filters are why.
+#[derive(Clone, Copy)]
+pub(crate) struct Failure {
+    pub(crate) errno: i32,
+    pub(crate) detail: u32,
+}
+
+impl Failure {
+    pub(crate) fn of_exec(errno: i32) -> Self {
+        Self { errno, detail: 0 }
+    }
 }
 
 impl Command<'_> {
-    /// Starts the command and returns its PID, or the errno of execve(2).
-    pub(crate) fn start(&self) -> sys::Result<i32> {
-        let attempt = Attempt { command: self, errno: Cell::new(0) };
+    /// Starts the command and returns its PID.
+    pub(crate) fn start(&self) -> Result<i32, Failure> {
+        let attempt = Attempt { command: self, failure: Cell::new(None) };
         // SAFETY: `child` does not return.
-        let pid = raw::result(unsafe { vfork(&raw const attempt) })?;
-        match attempt.errno.get() {
-            0 => Ok(pid as i32),
-            errno => Err(errno),
+        let pid = raw::result(unsafe { vfork(&raw const attempt) }).map_err(Failure::of_exec)?;
+        match attempt.failure.get() {
+            None => Ok(pid as i32),
+            Some(failure) => Err(failure),
         }
+    }
+
+    /// Installs the filters, in order.
+    fn filter(&self) -> sys::Result<()> {
+        self.filters.iter().try_for_each(|&text| {
+            // SAFETY: an element of argv before the command's words, so not its NULL.
+            let text = unsafe { start::bytes(text) };
+            let mut program = [0_u64; LONGEST_FILTER];
+            let len = decode(text, &mut program).ok_or(EINVAL)?;
+            sys::install_filter(program.get(..len).unwrap_or_default()).map(drop)
+        })
     }
 
     /// Like execvp(3): a program that is missing or may not be executed is passed over. Returns
@@ -65,7 +92,7 @@ impl Command<'_> {
 /// The child's life until it becomes the command.
 unsafe extern "C" fn child(attempt: *const Attempt<'_>) -> ! {
     // SAFETY: `start` lends it, and is suspended until this process has executed or exited.
-    let Attempt { command, errno } = unsafe { &*attempt };
+    let Attempt { command, failure } = unsafe { &*attempt };
     if let Some(init) = command.dies_with {
         sys::prctl(sys::PR_SET_PDEATHSIG, SIGKILL as usize);
         // Init may have died before the line above.
@@ -77,8 +104,35 @@ unsafe extern "C" fn child(attempt: *const Attempt<'_>) -> ! {
         sys::setsid();
     }
     sys::set_signal_mask(sys::NO_SIGNALS);
-    errno.set(command.execute());
+    failure.set(Some(match command.filter() {
+        Ok(()) => Failure::of_exec(command.execute()),
+        Err(errno) => Failure { errno, detail: FILTER },
+    }));
     sys::exit(127)
+}
+
+/// Instructions of 8 bytes, in hexadecimal; gives back how many there are.
+fn decode(text: &[u8], program: &mut [u64]) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<16>();
+    if !rest.is_empty() || words.len() > program.len() {
+        return None;
+    }
+    for (to, word) in program.iter_mut().zip(words) {
+        let mut bytes = [0; 8];
+        for (byte, &[high, low]) in bytes.iter_mut().zip(word.as_chunks::<2>().0) {
+            *byte = digit(high)? << 4 | digit(low)?;
+        }
+        *to = u64::from_ne_bytes(bytes);
+    }
+    Some(words.len())
+}
+
+fn digit(text: u8) -> Option<u8> {
+    match text {
+        b'0'..=b'9' => Some(text - b'0'),
+        b'a'..=b'f' => Some(text - b'a' + 10),
+        _ => None,
+    }
 }
 
 /// vfork(2): runs [`child`] in a new process that shares this one's memory, while this one is

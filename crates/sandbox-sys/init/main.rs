@@ -29,7 +29,7 @@ mod sys;
 
 use core::ffi::c_char;
 
-use command::Command;
+use command::{Command, Failure};
 use protocol::{ARGV_CANDIDATES, ARGV_PARAMETERS, NEW_SESSION, OWN_PID_NAMESPACE};
 use protocol::{INIT_NAME, Parameters, Record};
 use supervisor::Supervisor;
@@ -52,11 +52,13 @@ fn prepare(
     let parameters = Parameters::decode(unsafe { start::bytes(text) })?;
     let count = usize::try_from(parameters.candidates).ok()?;
     let (candidates, argv) = argv.get(ARGV_CANDIDATES..)?.split_at_checked(count)?;
+    let (filters, argv) = argv.split_at_checked(usize::try_from(parameters.filters).ok()?)?;
     // What is left is the command's argv, at least its NULL.
     let argv = argv.first()?;
     let own_pid_namespace = parameters.flags & OWN_PID_NAMESPACE != 0;
     let command = Command {
         candidates,
+        filters,
         argv,
         envp,
         new_session: parameters.flags & NEW_SESSION != 0,
@@ -89,7 +91,8 @@ fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
 
     // What a terminal or the caller's shell has sent to the process group by now, init alone has.
     let early = sys::pending_signals();
-    let started = sys::signalfd(sys::SIGCHLD).and_then(|fd| Ok((fd, command.start()?)));
+    let signals = sys::signalfd(sys::SIGCHLD).map_err(Failure::of_exec);
+    let started = signals.and_then(|fd| Ok((fd, command.start()?)));
     match started {
         Ok((sigchld, pid)) => {
             for signal in FOR_THE_COMMAND {
@@ -102,8 +105,8 @@ fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
             supervisor.send(Record::Started { pid });
             supervisor.run()
         }
-        Err(errno) => {
-            let record = Record::Failed { step: exec_step.cast_unsigned(), errno, detail: 0 };
+        Err(Failure { errno, detail }) => {
+            let record = Record::Failed { step: exec_step.cast_unsigned(), errno, detail };
             _ = sys::send(socket, &record.to_bytes());
             _ = sys::reap();
             sys::exit(1)

@@ -33,6 +33,7 @@ numbers! {
     RT_SIGACTION = 13, 134;
     RT_SIGPENDING = 127, 136;
     RT_SIGPROCMASK = 14, 135;
+    SECCOMP = 317, 277;
     SENDTO = 44, 206;
     SETSID = 112, 157;
     SIGNALFD4 = 289, 74;

@@ -13,6 +13,7 @@ pub(crate) const ECHILD: i32 = 10;
 pub(crate) const EAGAIN: i32 = 11;
 pub(crate) const EACCES: i32 = 13;
 pub(crate) const ENOTDIR: i32 = 20;
+pub(crate) const EINVAL: i32 = 22;
 
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGPIPE: i32 = 13;
@@ -32,6 +33,7 @@ const RUSAGE_CHILDREN: i32 = -1;
 const SEEK_SET: usize = 0;
 /// `SFD_NONBLOCK | SFD_CLOEXEC`.
 const SFD_FLAGS: usize = 0o2_004_000;
+const SECCOMP_SET_MODE_FILTER: usize = 1;
 const SIG_SETMASK: usize = 2;
 const WNOHANG: usize = 1;
 const WALL: usize = 0x4000_0000;
@@ -195,6 +197,19 @@ pub(crate) fn reap() -> Result<Option<(i32, i32)>> {
     // SAFETY: the kernel writes an int to `status`.
     let pid = raw::result(unsafe { syscall4(numbers::WAIT4, int(-1), at, WNOHANG | WALL, 0) })?;
     Ok((pid != 0).then_some((pid as i32, status)))
+}
+
+/// Installs a filter of system calls (seccomp(2)), each instruction as a word of 8 bytes.
+pub(crate) fn install_filter(program: &[u64]) -> Result {
+    #[repr(C)]
+    struct Program {
+        len: u16,
+        filter: *const u64,
+    }
+    let program = Program { len: program.len() as u16, filter: program.as_ptr() };
+    let at = (&raw const program).expose_provenance();
+    // SAFETY: a struct sock_fprog, whose instructions live through the call; the kernel copies them.
+    raw::result(unsafe { syscall3(numbers::SECCOMP, SECCOMP_SET_MODE_FILTER, 0, at) })
 }
 
 /// The first members of struct rusage, and room for the rest.

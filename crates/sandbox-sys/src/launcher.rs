@@ -6,7 +6,7 @@ use sandbox_core::{
 };
 
 use crate::error::{RunError, SpawnError};
-use crate::sandbox::{SandboxChild, spawn};
+use crate::sandbox::{SandboxChild, spawn_observed};
 use crate::{assume, probe};
 
 /// Runs commands with the first of some backends that meets their configuration.
@@ -56,10 +56,20 @@ impl<'a> Launcher<'a> {
 
     /// Starts a command.
     pub fn start(&self, config: &SandboxConfig) -> Result<SandboxChild, RunError> {
+        self.start_observed(config, &mut |_| ())
+    }
+
+    /// The same. `created` is told of the process that holds the sandbox as soon as there is one, before
+    /// anything is set up; and of another one, where a first attempt fails and the host is probed.
+    pub fn start_observed(
+        &self,
+        config: &SandboxConfig,
+        created: &mut dyn FnMut(u32),
+    ) -> Result<SandboxChild, RunError> {
         config.validate()?;
         let optimistic = self.plan_on(config, &assume());
         let failed = match &optimistic {
-            Ok((selection, plan)) => match spawn(plan) {
+            Ok((selection, plan)) => match spawn_observed(plan, created) {
                 Ok(child) => return Ok(named(child, selection)),
                 // The sandbox was made: nothing about the host would change that.
                 Err(error @ (SpawnError::Exec { .. } | SpawnError::NotHere { .. })) => {
@@ -78,7 +88,7 @@ impl<'a> Launcher<'a> {
         match (failed, &optimistic) {
             // The host can do all of it, so it is about this request.
             (Some(error), Ok((_, tried))) if *tried == plan => Err(error.into()),
-            _ => Ok(named(spawn(&plan)?, &selection)),
+            _ => Ok(named(spawn_observed(&plan, created)?, &selection)),
         }
     }
 

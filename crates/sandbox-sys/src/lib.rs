@@ -32,7 +32,7 @@ use posix as engine;
 pub use descriptors::inherited;
 pub use error::{RunError, SpawnError, WaitError};
 pub use launcher::Launcher;
-pub use sandbox::{SandboxChild, SandboxHandle, spawn};
+pub use sandbox::{SandboxChild, SandboxHandle, spawn, spawn_observed};
 pub use signals::HeldSignals;
 
 /// What this process can do on this host, found by trying it, once.

@@ -23,9 +23,21 @@ use crate::streams::{Collector, Flow, Streams};
 /// # Errors
 /// The step that failed, or why the command cannot be executed. Nothing is left behind then.
 pub fn spawn(plan: &Plan) -> Result<SandboxChild, SpawnError> {
+    spawn_observed(plan, &mut |_| ())
+}
+
+/// The same. `created` is told of the process that holds the sandbox ([`SandboxChild::pid`]) as soon as
+/// there is one, before anything is set up: its namespaces are there, its ids may not be mapped yet.
+///
+/// # Errors
+/// As for [`spawn`].
+pub fn spawn_observed(
+    plan: &Plan,
+    created: &mut dyn FnMut(u32),
+) -> Result<SandboxChild, SpawnError> {
     let started = Instant::now();
     let streams = Streams::open(&plan.exec)?;
-    let process = engine::spawn(plan, &streams)?;
+    let process = engine::spawn(plan, &streams, created)?;
     let Streams { stdin, stdout, stderr, .. } = streams;
     Ok(SandboxChild {
         stdin,

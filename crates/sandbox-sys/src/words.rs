@@ -34,13 +34,16 @@ impl Words {
     fn with(exec: &Exec) -> Result<Self, NulError> {
         let env = exec.env.resolve(env::vars_os());
         let candidates = candidates(exec.command.program(), env.get(OsStr::new("PATH")));
+        let words = exec.command.words();
+        let name = exec.argv0.as_ref().or(words.first());
+        let arguments = name.into_iter().chain(words.iter().skip(1));
         let variables = env
             .iter()
             .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
             .map(CString::new);
         Ok(Self {
             candidates: candidates.into_iter().map(c_string).collect::<Result<_, _>>()?,
-            arguments: exec.command.words().iter().map(c_string).collect::<Result<_, _>>()?,
+            arguments: arguments.map(c_string).collect::<Result<_, _>>()?,
             variables: variables.collect::<Result<_, _>>()?,
         })
     }

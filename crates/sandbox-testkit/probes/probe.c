@@ -13,7 +13,7 @@ static const struct { int number; const char *name; } errors[] = {
     {ENOTTY, "ENOTTY"}, {EFBIG, "EFBIG"}, {ENOSPC, "ENOSPC"}, {EROFS, "EROFS"}, {ELOOP, "ELOOP"},
     {ENOSYS, "ENOSYS"}, {ENOTEMPTY, "ENOTEMPTY"}, {EOVERFLOW, "EOVERFLOW"},
     {ENETUNREACH, "ENETUNREACH"}, {ENETDOWN, "ENETDOWN"}, {ECONNREFUSED, "ECONNREFUSED"},
-    {EADDRNOTAVAIL, "EADDRNOTAVAIL"}, {EIDRM, "EIDRM"},
+    {EADDRNOTAVAIL, "EADDRNOTAVAIL"}, {EIDRM, "EIDRM"}, {ERANGE, "ERANGE"},
 };
 
 int report(long result)

@@ -122,6 +122,20 @@ static int signals(char **words)
     return 0;
 }
 
+static int name(char **words)
+{
+    (void)words;
+    puts(program_invocation_name);
+    return 0;
+}
+
+static int leads_session(char **words)
+{
+    (void)words;
+    puts(getsid(0) == getpid() ? "yes" : "no");
+    return 0;
+}
+
 static int pid(char **words)
 {
     (void)words;
@@ -133,5 +147,5 @@ const struct command process_commands[] = {
     {"exit", 1, exit_with}, {"kill-self", 1, kill_self}, {"args", 0, args},
     {"count-args", 0, count_args}, {"env", 0, env}, {"cwd", 0, cwd}, {"cat", 0, cat},
     {"flood", 2, flood}, {"say", 2, say}, {"bytes", 0, bytes}, {"fds", 0, fds},
-    {"signals", 0, signals}, {"pid", 0, pid}, {NULL, 0, NULL},
+    {"signals", 0, signals}, {"pid", 0, pid}, {"name", 0, name}, {"leads-session", 0, leads_session}, {NULL, 0, NULL},
 };

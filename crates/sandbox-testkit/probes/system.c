@@ -1,6 +1,8 @@
 // Commands on identity, privileges, IPC, terminals and devices.
 #include "probe.h"
 
+#include <sched.h>
+#include <sys/sysinfo.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <mqueue.h>
@@ -95,6 +97,19 @@ static int mq_make(char **words) { return report(mq_open(words[0], O_CREAT | O_E
 static int mq_find(char **words) { return report(mq_open(words[0], O_RDONLY)); }
 static int mq_remove(char **words) { return report(mq_unlink(words[0])); }
 
+static int ask_sysinfo(char **words)
+{
+    struct sysinfo info;
+    (void)words;
+    return report(sysinfo(&info));
+}
+
+static int unshare_user(char **words)
+{
+    (void)words;
+    return report(unshare(CLONE_NEWUSER));
+}
+
 // tiocsti: pushes a character into the terminal on standard input, as if it had been typed.
 static int tiocsti(char **words)
 {
@@ -142,5 +157,5 @@ const struct command system_commands[] = {
     {"set-hostname", 1, set_hostname}, {"shm-make", 1, shm_make}, {"shm-find", 1, shm_find},
     {"shm-remove", 1, shm_remove}, {"mq-make", 1, mq_make}, {"mq-find", 1, mq_find},
     {"mq-remove", 1, mq_remove}, {"tiocsti", 0, tiocsti}, {"pty", 0, pty},
-    {"devices", 0, devices}, {NULL, 0, NULL},
+    {"devices", 0, devices}, {"sysinfo", 0, ask_sysinfo}, {"unshare-user", 0, unshare_user}, {NULL, 0, NULL},
 };

@@ -1,8 +1,10 @@
 //! A backend that cannot do something must say so before anything is done.
 
 use sandbox_core::{
-    ConfigError, Environment, Feature, Filesystem, Isolation, Mount, MountFlag, Policy, Recursion,
-    SandboxConfig, SandboxConfigBuilder, SelectError, Setting, Support, User, WhyNot, negotiate,
+    Capability, ConfigError, Environment, Feature, Filesystem, InsidePath, Isolation,
+    KeptCapabilities, Mount, MountFlag, Policy, ProcessSettings, Recursion, SandboxConfig,
+    SandboxConfigBuilder, SeccompProgram, SelectError, Setting, Support, User, UserNamespace,
+    WhyNot, negotiate,
 };
 use sandbox_sys::{RunError, probe};
 
@@ -44,9 +46,23 @@ pub(crate) fn refusal(world: &World<'_>, feature: Feature) -> Check<Option<WhyNo
     }
 }
 
+/// One instruction: `BPF_RET | BPF_K`, `SECCOMP_RET_ALLOW`.
+fn allow_everything() -> Result<SeccompProgram, ConfigError> {
+    SeccompProgram::new(
+        [6_u16.to_ne_bytes().as_slice(), &[0, 0], &0x7fff_0000_u32.to_ne_bytes()].concat(),
+    )
+}
+
 /// Whether a setting has a value that every backend can give.
 fn can_step_down(setting: Setting) -> bool {
-    !matches!(setting, Setting::Root | Setting::ExtraMounts)
+    !matches!(
+        setting,
+        Setting::Root
+            | Setting::ExtraMounts
+            | Setting::Capabilities
+            | Setting::Seccomp
+            | Setting::Process
+    )
 }
 
 /// A configuration that asks for a feature. None for a feature that is not known here.
@@ -62,7 +78,32 @@ fn demand(feature: Feature, world: &World<'_>) -> Result<Option<SandboxConfig>, 
         | Feature::ProcessesUndefined
         | Feature::IpcUndefined
         | Feature::HostnameUndefined
-        | Feature::UserSame => Ok(base()),
+        | Feature::UserSame
+        | Feature::UtsUndefined
+        | Feature::CgroupUndefined
+        | Feature::UserNamespaceUndefined
+        | Feature::CapabilitiesNone
+        | Feature::SeccompNone
+        | Feature::ProcessPlain => Ok(base()),
+        Feature::UtsIsolated => Ok(base().uts(Isolation::Isolated)),
+        Feature::CgroupIsolated => Ok(base().cgroup(Isolation::Isolated)),
+        Feature::UserNamespaceOwn => Ok(base().user_namespace(UserNamespace::Own)),
+        Feature::UserNamespaceLast => Ok(base().user_namespace(UserNamespace::Last)),
+        Feature::CapabilitiesSome => {
+            let some = [Capability::named("CAP_KILL")?].into();
+            Ok(base().capabilities(KeptCapabilities::Only(some)))
+        }
+        Feature::CapabilitiesAll => Ok(base().capabilities(KeptCapabilities::All)),
+        Feature::SeccompPrograms => Ok(base().seccomp(allow_everything()?)),
+        Feature::ProcessSpecial => {
+            let mut process = ProcessSettings::default();
+            process.locks = vec![InsidePath::absolute("/etc/marker", "locks")?];
+            Ok(base().process(process))
+        }
+        Feature::MountFiles => mount(Filesystem::Directory { mode: None }),
+        Feature::MountDescriptor => {
+            mount(Filesystem::BindDescriptor { descriptor: 0, recursion: Recursion::Recursive })
+        }
         Feature::RootEmpty => Ok(World::rootless("exit 0").empty_root()),
         Feature::WritableOnly => Ok(base().writable(["/work"])),
         Feature::WritableNothing => Ok(base().read_only()),

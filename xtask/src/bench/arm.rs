@@ -27,6 +27,10 @@ pub(crate) enum Arm {
     Api,
     /// The same from a process that has touched this many bytes of heap.
     ApiHeap(u64),
+    /// Our `bwrap`, whole process, with the arguments that bubblewrap gets.
+    DropIn,
+    /// Our `bwrap` with this many writable binds in the large tree.
+    DropInWhitelist(usize),
     /// bubblewrap, whole process.
     Bwrap,
     /// bubblewrap with this many writable binds in the large tree.
@@ -56,9 +60,10 @@ impl Arm {
     /// The tree that this arm runs in.
     pub(crate) fn tree(self) -> Tree {
         match self {
-            Self::CliWhitelist(_) | Self::BwrapWhitelist(_) | Self::FloorWhitelist(_) => {
-                Tree::Large
-            }
+            Self::CliWhitelist(_)
+            | Self::DropInWhitelist(_)
+            | Self::BwrapWhitelist(_)
+            | Self::FloorWhitelist(_) => Tree::Large,
             _ => Tree::Small,
         }
     }
@@ -66,7 +71,10 @@ impl Arm {
     /// How many paths of the tree stay writable.
     pub(crate) fn writable_paths(self) -> usize {
         match self {
-            Self::CliWhitelist(n) | Self::BwrapWhitelist(n) | Self::FloorWhitelist(n) => n,
+            Self::CliWhitelist(n)
+            | Self::DropInWhitelist(n)
+            | Self::BwrapWhitelist(n)
+            | Self::FloorWhitelist(n) => n,
             _ => 0,
         }
     }
@@ -105,9 +113,13 @@ impl Arm {
                 line.extend(words([dir.spawn_loop()?, "--heap".as_ref()]));
                 line.extend(words([bytes.to_string().as_ref(), runs.as_ref(), root]));
             }
-            Self::Bwrap | Self::BwrapWhitelist(_) => {
-                require_program("bwrap")?;
-                line.push("bwrap".into());
+            Self::DropIn | Self::DropInWhitelist(_) | Self::Bwrap | Self::BwrapWhitelist(_) => {
+                if matches!(self, Self::DropIn | Self::DropInWhitelist(_)) {
+                    line.push(dir.drop_in()?.into());
+                } else {
+                    require_program("bwrap")?;
+                    line.push("bwrap".into());
+                }
                 line.extend(words(BWRAP.split_whitespace()));
                 line.extend(words(["--ro-bind".as_ref(), root, "/".as_ref()]));
                 line.extend(words(BWRAP_MOUNTS.split_whitespace()));

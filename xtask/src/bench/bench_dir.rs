@@ -8,11 +8,12 @@ use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
 use super::Absent;
-use crate::product;
+use crate::product::{DROP_INS, RUN_SANDBOX};
 
 /// Where the peers are looked for.
 pub(crate) const PATH: &str = "/usr/bin:/bin";
 const CLI_VARIABLE: &str = "SANDBOX_BENCH_CLI";
+const DROP_INS_VARIABLE: &str = "SANDBOX_BENCH_DROP_INS";
 const BUSYBOX: &str = "/bin/busybox";
 const APPLETS: [&str; 5] = ["true", "sh", "sleep", "readlink", "rm"];
 /// The large tree: 100,000 files in 10,000 directories (and the 100 that hold these).
@@ -33,6 +34,7 @@ pub(crate) struct BenchDir {
     floor: PathBuf,
     timer: PathBuf,
     run_sandbox: Lazy,
+    drop_in: Lazy,
     linking: OnceCell<String>,
     spawn_loop: Lazy,
     small: Lazy,
@@ -52,6 +54,7 @@ impl BenchDir {
             timer: dir.join("timer"),
             dir,
             run_sandbox: Lazy::new(),
+            drop_in: Lazy::new(),
             linking: OnceCell::new(),
             spawn_loop: Lazy::new(),
             small: Lazy::new(),
@@ -80,12 +83,24 @@ impl BenchDir {
             let (program, linking) = if let Some(given) = env::var_os(CLI_VARIABLE) {
                 (given.into(), format!("what {CLI_VARIABLE} names"))
             } else {
-                let product = product::run_sandbox();
+                let product = RUN_SANDBOX.build();
                 let product = product.map_err(|error| Absent::Failed(error.to_string()))?;
-                (product.path, product.linking.to_string())
+                (product.folder.join("run-sandbox"), product.linking.to_string())
             };
             let _ = self.linking.set(linking);
             self.copy(&program)
+        });
+        built.as_ref().map(|path| path.as_os_str()).map_err(Clone::clone)
+    }
+
+    /// Our `bwrap`.
+    pub(crate) fn drop_in(&self) -> Result<&OsStr, Absent> {
+        let built = self.drop_in.get_or_init(|| {
+            let folder = match env::var_os(DROP_INS_VARIABLE) {
+                Some(given) => given.into(),
+                None => DROP_INS.build().map_err(|error| Absent::Failed(error.to_string()))?.folder,
+            };
+            self.copy(&folder.join("bwrap"))
         });
         built.as_ref().map(|path| path.as_os_str()).map_err(Clone::clone)
     }

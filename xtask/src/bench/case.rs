@@ -10,6 +10,8 @@ pub(crate) struct Case {
     pub(crate) ours: Arm,
     /// Without a peer the figure itself is what counts.
     pub(crate) peer: Option<Arm>,
+    /// Where one bind is what counts: the arm without any, which is taken off first.
+    pub(crate) base: Option<Arm>,
     pub(crate) limit: Limit,
 }
 
@@ -69,6 +71,7 @@ const ROOT_LATENCY: Group =
 const IN_PROCESS: Group = Group { name: "in process", rounds: 50, runs: 10, ..LATENCY };
 const HEAP: Group = Group { name: "size of the caller", rounds: 9, runs: 50, ..LATENCY };
 const WHITELIST: Group = Group { name: "writable paths", rounds: 9, runs: 1, ..LATENCY };
+const BINDS: Group = Group { name: "cost of a bind", rounds: 21, runs: 11, ..LATENCY };
 const THROUGHPUT: Group =
     Group { name: "two workers", metric: Metric::Throughput, rounds: 8, runs: 50, ..LATENCY };
 const PEAK: Group =
@@ -80,7 +83,9 @@ pub(crate) const CASES: &[Case] = &[
     case("cli_vs_floor", &LATENCY, Arm::Cli, Arm::Floor, Limit::None),
     case("unshare_vs_bwrap", &LATENCY, Arm::Unshare, Arm::Bwrap, Limit::None),
     case("floor_vs_bwrap", &LATENCY, Arm::Floor, Arm::Bwrap, Limit::None),
+    case("drop_in_vs_bwrap", &LATENCY, Arm::DropIn, Arm::Bwrap, Limit::AtMost(0.90)),
     case("root_cli_vs_bwrap", &ROOT_LATENCY, Arm::Cli, Arm::Bwrap, Limit::AtMostGoal(0.70, 0.55)),
+    case("root_drop_in_vs_bwrap", &ROOT_LATENCY, Arm::DropIn, Arm::Bwrap, Limit::AtMost(0.90)),
     case("root_floor_vs_bwrap", &ROOT_LATENCY, Arm::Floor, Arm::Bwrap, Limit::None),
     case("api_vs_bwrap", &IN_PROCESS, Arm::Api, Arm::Bwrap, Limit::AtMostGoal(0.45, 0.35)),
     case("api_vs_floor", &IN_PROCESS, Arm::Api, Arm::FloorLoop, Limit::None),
@@ -113,6 +118,21 @@ pub(crate) const CASES: &[Case] = &[
         Arm::BwrapWhitelist(1000),
         Limit::None,
     ),
+    case(
+        "drop_in_1000_binds_vs_bwrap",
+        &WHITELIST,
+        Arm::DropInWhitelist(1000),
+        Arm::BwrapWhitelist(1000),
+        Limit::AtMost(0.03),
+    ),
+    Case {
+        name: "drop_in_bind_of_2000_vs_of_20",
+        group: &BINDS,
+        ours: Arm::DropInWhitelist(2000),
+        peer: Some(Arm::DropInWhitelist(20)),
+        base: Some(Arm::DropInWhitelist(0)),
+        limit: Limit::AtMost(2.0),
+    },
     case("throughput_2_vs_bwrap", &THROUGHPUT, Arm::Cli, Arm::Bwrap, Limit::AtLeast(1.7)),
     case("throughput_2_api_vs_bwrap", &THROUGHPUT, Arm::Api, Arm::Bwrap, Limit::None),
     case("throughput_2_floor_vs_bwrap", &THROUGHPUT, Arm::Floor, Arm::Bwrap, Limit::None),
@@ -122,6 +142,7 @@ pub(crate) const CASES: &[Case] = &[
         group: &INIT,
         ours: Arm::Cli,
         peer: None,
+        base: None,
         limit: Limit::AtMost(300.0),
     },
 ];
@@ -133,7 +154,7 @@ const fn case(
     peer: Arm,
     limit: Limit,
 ) -> Case {
-    Case { name, group, ours, peer: Some(peer), limit }
+    Case { name, group, ours, peer: Some(peer), base: None, limit }
 }
 
 impl Metric {

@@ -27,8 +27,8 @@ usage: cargo xtask bench [--json FILE] [--rounds N] [--only NAME]... [--check]
   --only NAME   only the cases whose name contains NAME
   --check       fail when a limit is missed
 
-SANDBOX_BENCH_CLI and SANDBOX_BENCH_LOOP name a run-sandbox and a spawn_loop to use instead of
-building them.";
+SANDBOX_BENCH_CLI, SANDBOX_BENCH_DROP_INS and SANDBOX_BENCH_LOOP name a run-sandbox, a directory with
+our bwrap, and a spawn_loop to use instead of building them.";
 const DEFAULT_ROUNDS: usize = 100;
 /// A median of fewer says nothing.
 const FEWEST_ROUNDS: usize = 3;
@@ -130,7 +130,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
 /// Every arm of these cases, once.
 fn arms(cases: &[&Case]) -> Vec<Arm> {
     let mut arms = Vec::new();
-    for arm in cases.iter().flat_map(|case| [Some(case.ours), case.peer]).flatten() {
+    for arm in cases.iter().flat_map(|case| [Some(case.ours), case.peer, case.base]).flatten() {
         if !arms.contains(&arm) {
             arms.push(arm);
         }

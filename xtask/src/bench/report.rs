@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Absent;
+use super::arm::Arm;
 use super::case::{Case, Limit};
 use super::measure::{Measured, Samples, percentile};
 
@@ -71,13 +72,25 @@ impl Found {
         };
         let ours: &Samples = samples(case.ours)?;
         let peer = case.peer.map(samples).transpose()?;
+        let base = case.base.map(samples).transpose()?;
+        let figure = |round: usize, ours: f64, peer: f64| {
+            let Some(base) = base.and_then(|base| base.rounds.get(round)) else {
+                return case.group.metric.compare(ours, peer);
+            };
+            let each = |time: f64, arm: Option<Arm>| {
+                let binds = arm.map_or(1, Arm::writable_paths);
+                (time - base) / f64::from(u32::try_from(binds).unwrap_or(u32::MAX))
+            };
+            case.group.metric.compare(each(ours, Some(case.ours)), each(peer, case.peer))
+        };
         // Round by round, so that what slows the host down slows both sides of each comparison.
         let figures: Vec<f64> = match peer {
             Some(peer) => ours
                 .rounds
                 .iter()
                 .zip(&peer.rounds)
-                .map(|(ours, peer)| case.group.metric.compare(*ours, *peer))
+                .enumerate()
+                .map(|(round, (ours, peer))| figure(round, *ours, *peer))
                 .collect(),
             None => ours.rounds.clone(),
         };

@@ -4,14 +4,16 @@ use serde_json::Value;
 
 use super::Finding;
 
-/// `core <- sys <- {chroot, luc} <- cli`: nothing points back, backends never import each other.
-/// A crate that isn't here may depend on all of them.
-const LAYERS: [(&str, &[&str]); 5] = [
+/// `core <- sys <- {chroot, luc} <- {sandboxlib, drop-ins, cli}`: nothing points back, backends never
+/// import each other. A crate that isn't here may depend on all of them.
+const LAYERS: [(&str, &[&str]); 7] = [
     ("sandbox-core", &[]),
     ("sandbox-sys", &["sandbox-core"]),
     ("sandbox-chroot", &["sandbox-core", "sandbox-sys"]),
     ("sandbox-luc", &["sandbox-core", "sandbox-sys"]),
     ("sandbox-testkit", &["sandbox-core", "sandbox-sys"]),
+    ("sandbox-drop-ins", &["sandbox-core", "sandbox-sys", "sandbox-luc"]),
+    ("sandboxlib", &["sandbox-core", "sandbox-sys", "sandbox-luc", "sandbox-chroot"]),
 ];
 
 /// What a registry shows of a crate.
@@ -77,6 +79,9 @@ mod tests {
             package("sandbox-chroot", on("sandbox-testkit", json!("dev"))),
             package("sandbox-core", on("sandbox-sys", json!("dev"))),
             package("sandbox-cli", on("sandbox-luc", Value::Null)),
+            package("sandboxlib", on("sandbox-chroot", Value::Null)),
+            package("sandboxlib", on("sandbox-cli", Value::Null)),
+            package("sandbox-drop-ins", on("sandboxlib", Value::Null)),
             json!({ "name": "bare", "publish": null }),
             json!({ "name": "private", "publish": [] }),
         ]});
@@ -86,6 +91,8 @@ mod tests {
             [
                 "sandbox-luc: depends on sandbox-chroot, which is not below it",
                 "sandbox-core: depends on sandbox-sys, which is not below it",
+                "sandboxlib: depends on sandbox-cli, which is not below it",
+                "sandbox-drop-ins: depends on sandboxlib, which is not below it",
                 "bare: no license in its manifest",
                 "bare: no description in its manifest",
                 "bare: no readme in its manifest",

@@ -13,6 +13,7 @@ mod exit_codes;
 mod fixture;
 mod machine;
 mod mounts;
+mod original;
 mod policy;
 mod streams;
 mod terminal;

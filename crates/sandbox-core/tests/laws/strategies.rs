@@ -10,9 +10,11 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use sandbox_core::{
-    BackendName, Capabilities, CaptureLimit, CommandLine, Environment, Feature, Filesystem,
-    Hostname, Inherit, Input, InsidePath, Isolation, Mount, MountFlag, Obstacle, Output,
-    OverlayUpper, Recursion, Root, SandboxConfig, Setting, Support, User, WhyNot, Writable,
+    BackendName, Capabilities, Capability, CaptureLimit, CommandLine, Environment, Feature,
+    Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities, Loopback,
+    Mount, MountFlag, Obstacle, Output, OverlayUpper, ProcessSettings, Recursion, Root,
+    SandboxConfig, SeccompProgram, Session, Setting, Support, User, UserNamespace, WhyNot,
+    Writable,
 };
 
 pub(crate) const BACKEND: BackendName = BackendName::new("test-backend");
@@ -67,8 +69,58 @@ fn filesystem() -> impl Strategy<Value = Filesystem> {
         Just(Filesystem::Mqueue),
         (vec(host_path(), 1..3), option::of(upper))
             .prop_map(|(lower, upper)| Filesystem::Overlay { lower, upper }),
-        Just(Filesystem::Remount),
+        vec(host_path(), 1..3).prop_map(|lower| Filesystem::TemporaryOverlay { lower }),
+        select(vec![
+            Filesystem::Remount,
+            Filesystem::RemountSingle,
+            Filesystem::RemountInPlace,
+            Filesystem::Directory { mode: None },
+            Filesystem::Directory { mode: Some(0o1777) },
+            Filesystem::Chmod { mode: 0o700 },
+        ]),
+        (0..1024_i32, select(vec![Recursion::Recursive, Recursion::SinglePreferred])).prop_map(
+            |(descriptor, recursion)| Filesystem::BindDescriptor { descriptor, recursion }
+        ),
+        (vec(any::<u8>(), 0..8), option::of(0..=0o7777_u32), any::<bool>()).prop_map(
+            |(content, mode, bound)| {
+                if bound {
+                    Filesystem::Data { content, mode }
+                } else {
+                    Filesystem::File { content, mode }
+                }
+            }
+        ),
+        host_path().prop_map(|to| Filesystem::Symlink { to }),
     ]
+}
+
+/// What is rarely set.
+fn odd_settings() -> impl Strategy<Value = (KeptCapabilities, Vec<SeccompProgram>, ProcessSettings)>
+{
+    let capabilities = subsequence(Capability::all().collect::<Vec<_>>(), 0..4);
+    let capabilities = prop_oneof![
+        Just(KeptCapabilities::Nothing),
+        Just(KeptCapabilities::All),
+        capabilities.prop_map(|some| KeptCapabilities::Only(some.into_iter().collect())),
+    ];
+    let program = any::<[u8; 16]>().prop_map(|bytes| SeccompProgram::new(bytes).unwrap());
+    let descriptor = || option::of(0..1024_i32);
+    let process = (
+        option::of(os_string()),
+        vec(inside_path(), 0..2),
+        select(vec![Session::Callers, Session::New]),
+        btree_set(3..1024_i32, 0..3),
+        (descriptor(), descriptor()),
+        vec(inside_path(), 0..2),
+    );
+    let process = process.prop_map(|(argv0, candidates, session, descriptors, gates, locks)| {
+        let mut process = ProcessSettings::default();
+        (process.argv0, process.cwd_candidates, process.session) = (argv0, candidates, session);
+        (process.gates.ids_mapped, process.gates.start) = gates;
+        (process.descriptors, process.locks) = (descriptors, locks);
+        process
+    });
+    (capabilities, vec(program, 0..2), process)
 }
 
 pub(crate) fn mount() -> impl Strategy<Value = Mount> {
@@ -132,19 +184,33 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
         host_path().prop_map(Input::File),
     ];
     let hostname = "[a-z0-9_.-]{1,64}".prop_map(|name| Hostname::new(name).unwrap());
+    let namespace = select(vec![UserNamespace::Undefined, UserNamespace::Own, UserNamespace::Last]);
     let command = vec(os_string(), 1..4).prop_map(|words| CommandLine::new(words).unwrap());
     (
         (command, option::of(inside_path()), environment(), root, writable),
         (isolation(), isolation(), isolation(), isolation()),
         (vec(mount(), 0..4), option::of(hostname), user),
+        (
+            isolation(),
+            isolation(),
+            select(vec![Loopback::Up, Loopback::Down]),
+            namespace,
+            odd_settings(),
+        ),
         (input, output(), prop_oneof![output(), Just(Output::ToStdout)]),
     )
-        .prop_map(|(what, isolations, place, streams)| {
+        .prop_map(|(what, isolations, place, rest, streams)| {
             let mut config = SandboxConfig::new(what.0);
             (config.cwd, config.env, config.root, config.writable) =
                 (what.1, what.2, what.3, what.4);
             (config.mounts, config.network, config.processes, config.ipc) = isolations;
             (config.extra_mounts, config.hostname, config.user) = place;
+            (config.uts, config.cgroup, config.loopback, config.user_namespace) =
+                (rest.0, rest.1, rest.2, rest.3);
+            (config.capabilities, config.seccomp, config.process) = rest.4;
+            if config.processes == Isolation::Isolated && config.user == User::Root {
+                config.process.first = First::Command;
+            }
             (config.stdin, config.stdout, config.stderr) = streams;
             config
         })

@@ -9,9 +9,10 @@ use core::sync::atomic::Ordering::Relaxed;
 use sandbox_core::Missing;
 
 use super::kernel::{self, Depth, Errno, FileId};
-use super::program::{Act, Program};
+use super::make;
+use super::program::{Act, Descriptors, FileAct, Program};
+use super::protocol::Record;
 use super::word::Word;
-use super::{make, terminal};
 
 /// What the child keeps between operations.
 pub(super) struct State<'a> {
@@ -21,8 +22,12 @@ pub(super) struct State<'a> {
     parent: Option<(&'a [u8], i32)>,
     /// The directory of the host that the caller was told of last.
     pub(super) told: Option<FileId>,
+    /// A tmpfs below the new root, where the plan needs one.
+    pub(super) scratch: i32,
     /// Where the caller listens.
     pub(super) socket: i32,
+    /// A pidfd of the caller.
+    caller: i32,
     pub(super) rights: Rights,
 }
 
@@ -36,8 +41,10 @@ pub(super) enum Rights {
 }
 
 impl<'a> State<'a> {
-    pub(super) fn new(socket: i32, rights: Rights) -> Self {
-        Self { root: libc::AT_FDCWD, parent: None, told: None, socket, rights }
+    pub(super) fn new(descriptors: &Descriptors, rights: Rights) -> Self {
+        let Descriptors { socket, caller, .. } = *descriptors;
+        let root = libc::AT_FDCWD;
+        Self { root, parent: None, told: None, scratch: -1, socket, caller, rights }
     }
 
     /// Opens the directory to make something in. It stays the state's.
@@ -53,6 +60,16 @@ impl<'a> State<'a> {
         Ok(fd)
     }
 
+    /// After a mount on `/`, the root is what was mounted there.
+    fn mounted(&mut self, target: &CStr) -> Result<(), Errno> {
+        if target == c"/" {
+            // A path that starts at a directory stays below what is mounted on that; `..` of a root
+            // leads to itself, and then to the top of what is mounted on it.
+            self.root = inside_directory(self.root, c"..")?;
+        }
+        Ok(())
+    }
+
     /// After a mount the same path may be another directory.
     fn forget_parent(&mut self) {
         if let Some((_, fd)) = self.parent.take() {
@@ -64,7 +81,8 @@ impl<'a> State<'a> {
 impl Act {
     /// Does it.
     pub(super) fn run<'a>(&'a self, program: &Program, state: &mut State<'a>) -> Result<(), Errno> {
-        if !matches!(self, Self::Make(_) | Self::Symlink { .. }) {
+        let makes = FileAct::makes_a_name;
+        if !matches!(self, Self::Make(_)) && !matches!(self, Self::File(act) if makes(act)) {
             state.forget_parent();
         }
         match self {
@@ -82,25 +100,51 @@ impl Act {
                 Ok(())
             }
             Self::Make(target) => make::target(target, state),
-            Self::Symlink { parent, name, to } => {
-                let parent = state.open_parent(parent.to_bytes())?;
-                make::existing_is_fine(kernel::symlink(to, parent, name))
+            Self::Scratch => {
+                state.scratch = kernel::new_tmpfs(c"0700")?;
+                kernel::attach_over_root(state.scratch)
             }
-            Self::Bind { source, target, attributes, depth } => {
+            Self::BindDescriptor { descriptor, source, target, attributes, depth } => {
                 let tree = kernel::clone_tree(libc::AT_FDCWD, source, *depth)?;
-                attach(tree, *attributes, *depth, inside(state.root, target))
+                if !is_same_file(tree, *descriptor) {
+                    kernel::close(tree);
+                    return Err(libc::ESTALE);
+                }
+                attach(tree, *attributes, *depth, inside(state.root, target))?;
+                state.mounted(target)
+            }
+            Self::TemporaryOverlay { data, flags, target } => {
+                temporary_overlay(data, *flags, inside_directory(state.root, target)?)?;
+                state.mounted(target)
+            }
+            Self::Bind { source, target, attributes, depth, missing } => {
+                match (kernel::clone_tree(libc::AT_FDCWD, source, *depth), missing) {
+                    (Err(libc::ENOENT), Missing::IsFine) => Ok(()),
+                    (tree, _) => {
+                        attach(tree?, *attributes, *depth, inside(state.root, target))?;
+                        state.mounted(target)
+                    }
+                }
             }
             Self::Mount { kind, data, flags, target: path, id } => {
                 let target = inside_directory(state.root, path)?;
                 let done = kernel::change_directory(target)
                     .and_then(|()| kernel::mount_here(kind, kind, *flags, data));
                 kernel::close(target);
-                done.and_then(|()| note(*id, state.root, path, program))
+                done?;
+                state.mounted(path)?;
+                note(*id, state.root, path, program)
             }
-            Self::Restrict { target, attributes, missing } => {
+            Self::RestrictInPlace { target, attributes } => {
+                let mount = inside(state.root, target)?;
+                let done = kernel::set_attributes(mount, *attributes, Depth::Single);
+                kernel::close(mount);
+                done
+            }
+            Self::Restrict { target, attributes, depth, missing } => {
                 match (inside(state.root, target), missing) {
                     (Err(libc::ENOENT | libc::ENOTDIR), Missing::IsFine) => Ok(()),
-                    (target, _) => cover(target?, *attributes),
+                    (target, _) => cover(target?, *attributes, *depth),
                 }
             }
             Self::Mask(path) => match inside(state.root, path) {
@@ -108,14 +152,8 @@ impl Act {
                 target => mask(target?),
             },
             Self::Hold { path, slot } => {
-                let path = inside(state.root, path)?;
-                if is_root(path, state.root) {
-                    kernel::close(path);
-                    return Err(libc::EINVAL);
-                }
-                let tree = kernel::clone_tree(path, c"", Depth::Recursive);
-                kernel::close(path);
-                program.held[*slot].store(tree?, Relaxed);
+                let tree = hold(path, state.root)?;
+                program.held[*slot].store(tree, Relaxed);
                 Ok(())
             }
             Self::Find(path) => inside(state.root, path).map(kernel::close),
@@ -127,16 +165,8 @@ impl Act {
                 attach(tree, 0, Depth::Single, inside(state.root, path))
             }
             Self::Reopen { path, id } => {
-                let mount = inside(state.root, path)?;
                 let noted = id.and_then(|id| program.ids.get(id)).map(|id| id.load(Relaxed));
-                // Another mount may be there, and be read-only for a reason.
-                let done = match kernel::mount_id(mount) {
-                    Ok(id) if Some(id) == noted => kernel::make_writable(mount),
-                    Ok(_) => Err(libc::EBUSY),
-                    Err(errno) => Err(errno),
-                };
-                kernel::close(mount);
-                done
+                reopen(inside(state.root, path)?, noted)
             }
             Self::PivotRoot => {
                 kernel::change_directory(state.root)?;
@@ -147,28 +177,47 @@ impl Act {
                 kernel::chroot_here()?;
                 kernel::change_directory_path(c"/")
             }
-            Self::LoopbackUp => kernel::loopback_up(),
-            Self::HostName(name) => kernel::set_host_name(name),
-            Self::ChangeDirectory(path) => kernel::change_directory_path(path),
-            Self::SetIds { uid, gid } => {
-                // Capabilities survive the change, to be dropped by a step of their own.
-                let keep = libc::SECBIT_NO_SETUID_FIXUP.cast_unsigned() as usize;
-                kernel::process_control(libc::PR_SET_SECUREBITS, keep)?;
-                kernel::set_ids(*uid, *gid)
-            }
-            Self::DropCapabilities => drop_capabilities(),
-            Self::NoNewPrivileges => kernel::process_control(libc::PR_SET_NO_NEW_PRIVS, 1),
-            Self::BlockTerminalInput => kernel::filter_system_calls(terminal::FILTER),
+            Self::Lock(path) => lock(path, state),
+            Self::File(act) => act.run(state),
+            Self::Process(act) => act.run(state.caller),
         }
     }
 }
 
-fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
+pub(super) fn inside(root: i32, path: &CStr) -> Result<i32, Errno> {
     kernel::open_in_root(root, path, libc::O_PATH)
 }
 
 fn inside_directory(root: i32, path: &CStr) -> Result<i32, Errno> {
     kernel::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY)
+}
+
+fn is_same_file(one: i32, other: i32) -> bool {
+    let which = |fd| kernel::stat(fd).map(|id| (id.device, id.inode));
+    which(one).is_ok() && which(one) == which(other)
+}
+
+/// A copy of the mount at a path, as it is now.
+fn hold(path: &CStr, root: i32) -> Result<i32, Errno> {
+    let path = inside(root, path)?;
+    let tree = if is_root(path, root) {
+        Err(libc::EINVAL)
+    } else {
+        kernel::clone_tree(path, c"", Depth::Recursive)
+    };
+    kernel::close(path);
+    tree
+}
+
+/// Makes the mount of a noted id writable again. Another one may be there, and be read-only for a reason.
+fn reopen(mount: i32, noted: Option<u64>) -> Result<(), Errno> {
+    let done = match kernel::mount_id(mount) {
+        Ok(id) if Some(id) == noted => kernel::make_writable(mount),
+        Ok(_) => Err(libc::EBUSY),
+        Err(errno) => Err(errno),
+    };
+    kernel::close(mount);
+    done
 }
 
 /// Whether a path is the root by another name. Put back over itself, it would not be seen.
@@ -213,7 +262,7 @@ fn root_tree(path: &CStr, state: &mut State) -> Result<(), Errno> {
 }
 
 /// Puts attributes on a detached mount, attaches it, and closes both descriptors.
-fn attach(
+pub(super) fn attach(
     tree: i32,
     attributes: u64,
     depth: Depth,
@@ -244,10 +293,10 @@ fn are_of_two_kinds(tree: i32, target: i32) -> bool {
 }
 
 /// Mounts what is at a path onto itself, restricted.
-fn cover(target: i32, attributes: u64) -> Result<(), Errno> {
-    let tree = kernel::clone_tree(target, c"", Depth::Recursive);
+fn cover(target: i32, attributes: u64, depth: Depth) -> Result<(), Errno> {
+    let tree = kernel::clone_tree(target, c"", depth);
     match tree {
-        Ok(tree) => attach(tree, attributes, Depth::Recursive, Ok(target)),
+        Ok(tree) => attach(tree, attributes, depth, Ok(target)),
         Err(errno) => {
             kernel::close(target);
             Err(errno)
@@ -263,24 +312,24 @@ fn mask(target: i32) -> Result<(), Errno> {
     attach(cover?, libc::MOUNT_ATTR_RDONLY, Depth::Single, Ok(target))
 }
 
-fn drop_capabilities() -> Result<(), Errno> {
-    // The bounding set first, while there is CAP_SETPCAP; the kernel says where the list ends.
-    for capability in 0.. {
-        match kernel::process_control(libc::PR_CAPBSET_DROP, capability) {
-            Ok(()) => {}
-            Err(libc::EINVAL) => break,
-            Err(errno) => return Err(errno),
-        }
-    }
-    // Being user 0 means nothing any more, and nothing can change that.
-    let locked = libc::SECBIT_NOROOT
-        | libc::SECBIT_NOROOT_LOCKED
-        | libc::SECBIT_NO_SETUID_FIXUP
-        | libc::SECBIT_NO_SETUID_FIXUP_LOCKED
-        | libc::SECBIT_KEEP_CAPS_LOCKED
-        | libc::SECBIT_NO_CAP_AMBIENT_RAISE
-        | libc::SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-    kernel::process_control(libc::PR_SET_SECUREBITS, locked.cast_unsigned() as usize)?;
-    kernel::clear_ambient_capabilities()?;
-    kernel::set_capabilities(&[0; 6])
+/// An overlay whose changes go to a tmpfs, which is below it and so has no name.
+fn temporary_overlay(data: &CStr, flags: libc::c_ulong, target: i32) -> Result<(), Errno> {
+    let changes = kernel::new_tmpfs(c"0755")?;
+    let done = kernel::attach(changes, target)
+        .and_then(|()| kernel::make_directory(changes, c"upper", 0o755))
+        .and_then(|()| kernel::make_directory(changes, c"work", 0o755))
+        .and_then(|()| kernel::change_directory(changes))
+        .and_then(|()| kernel::mount_here(c"overlay", c"overlay", flags, data));
+    kernel::close(changes);
+    kernel::close(target);
+    done
+}
+
+/// The lock belongs to the open file, which the caller keeps.
+fn lock(path: &CStr, state: &State) -> Result<(), Errno> {
+    let file = kernel::open_in_root(state.root, path, libc::O_RDONLY | libc::O_NONBLOCK)?;
+    let done = kernel::lock_shared(file)
+        .and_then(|()| kernel::send(state.socket, &Record::Kept.to_bytes(), Some(file)));
+    kernel::close(file);
+    done
 }

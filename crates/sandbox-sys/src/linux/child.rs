@@ -11,16 +11,21 @@
 use core::ffi::c_void;
 use core::sync::atomic::Ordering::Relaxed;
 
+use sandbox_core::First;
+
 use super::act::{Rights, State};
 use super::init_file::InitFile;
 use super::kernel::{self, Errno};
 use super::program::{Descriptors, Image, Program};
-use super::protocol::{ARGV_PARAMETERS, OWN_PID_NAMESPACE, Parameters, Record};
+use super::protocol::{
+    ARGV_CANDIDATES, ARGV_PARAMETERS, NEW_SESSION, OWN_PID_NAMESPACE, Parameters, Record,
+};
 
 /// Steps beyond those of any plan.
 pub(super) const STREAMS: u32 = u32::MAX - 1;
 pub(super) const START_INIT: u32 = u32::MAX - 2;
 pub(super) const FIND_CHILDREN: u32 = u32::MAX - 3;
+pub(super) const FILTER_COMMAND: u32 = u32::MAX - 4;
 pub(super) const EXECUTE: u32 = 0x7fff_ffff;
 
 /// What the child is started with.
@@ -57,12 +62,11 @@ impl Order<'_> {
         let children = match self.init_flags & OWN_PID_NAMESPACE {
             // Without it, what the command leaves behind could not be found.
             0 if self.program.exec.is_some() => {
-                let path = c"/proc/thread-self/children";
-                kernel::open(path, libc::O_RDONLY).map_err(|errno| (FIND_CHILDREN, errno))?
+                kernel::open_children().map_err(|errno| (FIND_CHILDREN, errno))?
             }
             _ => -1,
         };
-        let mut state = State::new(self.descriptors.socket, self.rights);
+        let mut state = State::new(&self.descriptors, self.rights);
         for op in &self.program.ops {
             op.act.run(self.program, &mut state).map_err(|errno| (op.step, errno))?;
         }
@@ -72,7 +76,10 @@ impl Order<'_> {
             kernel::set_open_files(&limit).map_err(|errno| (START_INIT, errno))?;
         }
         kernel::umask(old_umask);
-        Err(self.start_init(image, children))
+        Err(match image.first {
+            First::Command => self.start_command(image),
+            First::Init => self.start_init(image, children),
+        })
     }
 
     fn streams(&self) -> Result<(), Errno> {
@@ -92,6 +99,7 @@ impl Order<'_> {
             children,
             flags: self.init_flags,
             candidates: image.candidates,
+            filters: image.filters,
             exec_step: EXECUTE.cast_signed(),
         };
         let mut buffer = [0; Parameters::MAX_LEN];
@@ -99,10 +107,9 @@ impl Order<'_> {
         let prepare = || {
             let init = InitFile::descriptor(self.init)?;
             kernel::close_on_exec_from(3)?;
-            for fd in [socket, caller, children] {
-                if fd >= 0 {
-                    kernel::keep_across_exec(fd)?;
-                }
+            let ours = [socket, caller, children];
+            for fd in ours.iter().filter(|fd| **fd >= 0).chain(&image.descriptors) {
+                kernel::keep_across_exec(*fd)?;
             }
             Ok(init)
         };
@@ -124,4 +131,55 @@ impl Order<'_> {
             _ => (START_INIT, errno),
         }
     }
+
+    /// The command as the sandbox's own process: what init would do for it is done here.
+    fn start_command(&self, image: &Image) -> (u32, Errno) {
+        let prepare = || {
+            kernel::close_on_exec_from(3)?;
+            for fd in &image.descriptors {
+                kernel::keep_across_exec(*fd)?;
+            }
+            // There is no init to watch the caller.
+            kernel::process_control(
+                libc::PR_SET_PDEATHSIG,
+                libc::SIGKILL.cast_unsigned() as usize,
+            )?;
+            if self.init_flags & NEW_SESSION != 0 {
+                kernel::new_session()?;
+            }
+            kernel::default_signals()
+        };
+        if let Err(errno) = prepare() {
+            return (START_INIT, errno);
+        }
+        for program in &image.programs {
+            if let Err(errno) = kernel::filter_system_calls(program) {
+                return (FILTER_COMMAND, errno);
+            }
+        }
+        (EXECUTE, execute_first(image))
+    }
+}
+
+/// Like execvp(3): a program that is missing or may not be executed is passed over.
+fn execute_first(image: &Image) -> Errno {
+    let count = usize::try_from(image.candidates).unwrap_or_default();
+    let filters = usize::try_from(image.filters).unwrap_or_default();
+    let words = ARGV_CANDIDATES + count + filters;
+    let mut denied = false;
+    let mut errno = libc::ENOENT;
+    for candidate in image.argv.iter().skip(ARGV_CANDIDATES).take(count) {
+        // SAFETY: the candidates and both arrays are strings that the image owns, and the arrays end
+        // with a null pointer. An AtomicPtr has the layout of a pointer.
+        errno = unsafe {
+            let argv = image.argv.as_ptr().add(words).cast();
+            kernel::execute_path(candidate.load(Relaxed), argv, image.envp.as_ptr().cast())
+        };
+        match errno {
+            libc::EACCES => denied = true,
+            libc::ENOENT | libc::ENOTDIR => {}
+            _ => return errno,
+        }
+    }
+    if denied { libc::EACCES } else { errno }
 }

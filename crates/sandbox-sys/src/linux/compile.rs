@@ -3,21 +3,18 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::CString;
+use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::sync::atomic::AtomicPtr;
 
-use sandbox_core::{
-    Exec, InsidePath, MountFlag, NewFilesystem, OverlayMarks, Plan, Recursion, Step,
-};
+use sandbox_core::{InsidePath, Missing, NewFilesystem, Plan, Step};
 
-use super::kernel::Depth;
-use super::program::{Act, Image, Op, Program, Target, TargetKind, map_line};
-use super::protocol::INIT_NAME;
+use super::filesystems::{attributes, depth, mount};
+use super::image::image;
+use super::places::{Place, Places};
+use super::program::{Act, FileAct, Op, ProcessAct, Program, Target, TargetKind, map_line};
 use super::terminal;
 use crate::error::SpawnError;
-use crate::words::{Words, c_string};
+use crate::words::c_string;
 
 /// Compiles all of a plan.
 pub(super) fn program(plan: &Plan) -> Result<Program, SpawnError> {
@@ -35,8 +32,13 @@ pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
             compiler.reopened.entry(path.clone()).or_insert(slot);
         }
     }
+    let mut scratch = steps.iter().any(|step| matches!(step, Step::BindData { .. }));
     for (index, step) in (0..).zip(steps) {
         compiler.step = index;
+        if matches!(step, Step::RootTree(_) | Step::RootEmpty) && scratch {
+            compiler.push(Act::Scratch);
+            scratch = false;
+        }
         compiler.compile(step).map_err(|source| SpawnError::Step {
             step: Box::new(step.clone()),
             hint: matches!(step, Step::MakeTarget { .. })
@@ -49,20 +51,14 @@ pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
     Ok(Program { ops: compiler.ops, exec: None, held, ids })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Host,
-    Memory,
-}
-
 #[derive(Default)]
 struct Compiler {
     ops: Vec<Op>,
     step: u32,
     /// The slot of each held path.
     held: BTreeMap<InsidePath, usize>,
-    /// What is mounted where so far, and whether that is the host's or memory of the sandbox's.
-    places: Vec<(InsidePath, Place)>,
+    /// What is mounted where so far.
+    places: Places,
     targets: u32,
     /// The slot of each mount that is reopened later.
     reopened: BTreeMap<InsidePath, usize>,
@@ -85,49 +81,59 @@ impl Compiler {
             Step::RootTree(path) | Step::RootDirectory(path) => {
                 let path = std::path::absolute(path)?;
                 let c_path = c_string(path.as_os_str())?;
-                self.places.push((InsidePath::root(), Place::Host));
+                self.places.mount(&InsidePath::root(), Place::Host);
                 match step {
                     Step::RootTree(_) => Act::RootTree(c_path),
                     _ => Act::RootDirectory(c_path),
                 }
             }
             Step::RootEmpty => {
-                self.places.push((InsidePath::root(), Place::Memory));
+                self.places.mount(&InsidePath::root(), Place::Memory);
                 Act::RootEmpty
             }
             Step::MakeDirectory(path) => Act::Make(self.target(path, TargetKind::Directory)?),
             Step::MakeFile(path) => Act::Make(self.target(path, TargetKind::File)?),
-            Step::MakeTarget { target, like } => {
-                let directory = std::fs::metadata(like)?.is_dir();
-                let kind = if directory { TargetKind::Directory } else { TargetKind::File };
-                Act::Make(self.target(target, kind)?)
+            Step::MakeTarget { target, like, missing } => match (fs::metadata(like), missing) {
+                (Err(error), Missing::IsFine) if error.kind() == io::ErrorKind::NotFound => {
+                    return Ok(());
+                }
+                (metadata, _) => Act::Make(self.target(target, kind_of(&metadata?))?),
+            },
+            Step::MakeTargetFor { target, descriptor } => {
+                let metadata = descriptors_file(*descriptor)?;
+                Act::Make(self.target(target, kind_of(&metadata))?)
             }
-            Step::Symlink { at, to } => {
-                let (parent, name) = split(at)?;
-                Act::Symlink { parent, name, to: CString::new(*to)? }
+            Step::BindDescriptor { descriptor, target, recursion, flags } => {
+                descriptors_file(*descriptor)?;
+                Act::BindDescriptor {
+                    descriptor: *descriptor,
+                    source: c_string(fs::read_link(descriptors_path(*descriptor))?)?,
+                    target: self.mount_place(target, Place::Host)?,
+                    attributes: attributes(flags),
+                    depth: depth(*recursion),
+                }
             }
-            Step::Bind { source, target, recursion, flags } => {
-                let source = std::path::absolute(source)?;
-                let depth = match recursion {
-                    Recursion::Recursive => Depth::Recursive,
-                    Recursion::Single => Depth::Single,
-                };
-                let (c_source, c_target) = (c_string(source.as_os_str())?, inside(target)?);
-                self.places.push((target.clone(), Place::Host));
-                let attributes = attributes(flags);
-                Act::Bind { source: c_source, target: c_target, attributes, depth }
+            Step::Bind { source, target, recursion, flags, missing } => {
+                let source = c_string(std::path::absolute(source)?)?;
+                let target = self.mount_place(target, Place::Host)?;
+                let (attributes, depth) = (attributes(flags), depth(*recursion));
+                Act::Bind { source, target, attributes, depth, missing: *missing }
             }
             Step::Mount { filesystem, target, flags } => {
                 let place = match filesystem {
                     NewFilesystem::Overlay { upper: Some(_), .. } => Place::Host,
                     _ => Place::Memory,
                 };
-                self.places.push((target.clone(), place));
+                self.mount_place(target, place)?;
                 mount(filesystem, target, flags, self.reopened.get(target).copied())?
             }
-            Step::Restrict { target, flags, missing } => Act::Restrict {
+            Step::RestrictInPlace { target, flags } => {
+                Act::RestrictInPlace { target: inside(target)?, attributes: attributes(flags) }
+            }
+            Step::Restrict { target, recursion, flags, missing } => Act::Restrict {
                 target: inside(target)?,
                 attributes: attributes(flags),
+                depth: depth(*recursion),
                 missing: *missing,
             },
             Step::Mask(path) => Act::Mask(inside(path)?),
@@ -149,133 +155,101 @@ impl Compiler {
             }
             Step::PivotRoot => Act::PivotRoot,
             Step::Chroot => Act::Chroot,
-            Step::LoopbackUp => Act::LoopbackUp,
-            Step::SetHostname(name) => Act::HostName(CString::new(name.as_str())?),
-            Step::ChangeDirectory(path) => Act::ChangeDirectory(inside(path)?),
-            Step::KeepDirectory => Act::ChangeDirectory(c_string(env::current_dir()?.as_os_str())?),
-            Step::SetIds { uid, gid } => Act::SetIds { uid: *uid, gid: *gid },
-            Step::DropCapabilities => Act::DropCapabilities,
-            Step::NoNewPrivileges => Act::NoNewPrivileges,
+            Step::Lock(path) => Act::Lock(inside(path)?),
+            Step::LastUserNamespace => {
+                Act::Write { path: c"/proc/sys/user/max_user_namespaces", content: b"0".into() }
+            }
+            // There is nothing to refuse.
             Step::BlockTerminalInput if !terminal::is_there() => return Ok(()),
-            Step::BlockTerminalInput => Act::BlockTerminalInput,
-            _ => return Err(io::ErrorKind::Unsupported.into()),
+            step => match (self.file(step)?, process(step)?) {
+                (Some(act), _) => Act::File(act),
+                (None, Some(act)) => Act::Process(act),
+                (None, None) => return Err(io::ErrorKind::Unsupported.into()),
+            },
         };
         self.push(act);
         Ok(())
     }
 
+    fn file(&mut self, step: &Step) -> io::Result<Option<FileAct>> {
+        Ok(Some(match step {
+            Step::CreateDirectory { target, mode } => {
+                FileAct::Directory { path: inside(target)?, mode: *mode }
+            }
+            Step::CreateFile { target, content, mode } => {
+                FileAct::File { path: inside(target)?, content: content.clone(), mode: *mode }
+            }
+            Step::Symlink { at, to } => FileAct::Link { path: inside(at)?, to: c_string(to)? },
+            Step::ChangeMode { target, mode } => {
+                FileAct::Mode { path: inside(target)?, mode: *mode }
+            }
+            Step::BindData { target, content, mode, flags } => {
+                let make = Act::Make(self.target(target, TargetKind::File)?);
+                self.push(make);
+                FileAct::Data {
+                    target: inside(target)?,
+                    content: content.clone(),
+                    mode: *mode,
+                    attributes: attributes(flags),
+                }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Where something is mounted: what comes after it there is in it.
+    fn mount_place(&mut self, target: &InsidePath, place: Place) -> io::Result<CString> {
+        self.places.mount(target, place);
+        inside(target)
+    }
+
     fn target(&mut self, path: &InsidePath, kind: TargetKind) -> io::Result<Target> {
         let number = self.targets;
         self.targets += 1;
-        Ok(Target { kind, number, path: inside(path)?, on_host: self.on_host(path) })
-    }
-
-    /// Whether a path is, or may be, on the host: where `..` leads is not known yet.
-    fn on_host(&self, path: &InsidePath) -> bool {
-        if path.components().any(|name| name == "..") {
-            return true;
-        }
-        let covering = self.places.iter().rev().find(|(target, _)| path.is_within(target));
-        covering.is_none_or(|(_, place)| *place == Place::Host)
+        Ok(Target { kind, number, path: inside(path)?, on_host: self.places.on_host(path) })
     }
 }
 
-fn mount(
-    filesystem: &NewFilesystem,
-    target: &InsidePath,
-    flags: &[MountFlag],
-    id: Option<usize>,
-) -> io::Result<Act> {
-    let (kind, data) = match filesystem {
-        NewFilesystem::Proc => (c"proc", CString::default()),
-        NewFilesystem::Sysfs => (c"sysfs", CString::default()),
-        NewFilesystem::Mqueue => (c"mqueue", CString::default()),
-        NewFilesystem::Devpts => (c"devpts", c"newinstance,ptmxmode=0666,mode=0620".to_owned()),
-        NewFilesystem::Tmpfs { size, mode } => {
-            let size = size.map(|size| format!(",size={size}")).unwrap_or_default();
-            (c"tmpfs", CString::new(format!("mode={mode:o}{size}"))?)
+fn process(step: &Step) -> io::Result<Option<ProcessAct>> {
+    Ok(Some(match step {
+        Step::LoopbackUp => ProcessAct::LoopbackUp,
+        Step::SetHostname(name) => ProcessAct::HostName(CString::new(name.as_str())?),
+        Step::ChangeDirectory(path) => ProcessAct::ChangeDirectory(inside(path)?),
+        Step::KeepDirectory => {
+            ProcessAct::ChangeDirectory(c_string(env::current_dir()?.as_os_str())?)
         }
-        NewFilesystem::Overlay { lower, upper, marks } => {
-            let mut data = b"lowerdir=".to_vec();
-            let lower = lower.iter().map(|path| escape(path)).collect::<io::Result<Vec<_>>>()?;
-            data.extend(lower.join(&b':'));
-            if let Some(upper) = upper {
-                data.extend_from_slice(b",upperdir=");
-                data.extend(escape(&upper.upper)?);
-                data.extend_from_slice(b",workdir=");
-                data.extend(escape(&upper.work)?);
-            }
-            if *marks == OverlayMarks::User {
-                data.extend_from_slice(b",userxattr");
-            }
-            (c"overlay", CString::new(data)?)
+        Step::FirstDirectory(paths) => {
+            ProcessAct::FirstDirectory(paths.iter().map(inside).collect::<io::Result<_>>()?)
         }
-        _ => return Err(io::ErrorKind::Unsupported.into()),
-    };
-    let flags = flags.iter().fold(0, |all, flag| all | mount_flag(*flag));
-    Ok(Act::Mount { kind, data, flags, target: inside(target)?, id })
+        Step::Await(descriptor) => {
+            descriptors_file(*descriptor)?;
+            ProcessAct::Await(*descriptor)
+        }
+        Step::SetIds { uid, gid } => ProcessAct::SetIds { uid: *uid, gid: *gid },
+        Step::DropCapabilities => ProcessAct::DropCapabilities,
+        Step::KeepCapabilities(kept) => {
+            ProcessAct::KeepCapabilities(kept.iter().fold(0, |bits, one| bits | 1 << one.number()))
+        }
+        Step::NoNewPrivileges => ProcessAct::NoNewPrivileges,
+        Step::BlockTerminalInput => ProcessAct::BlockTerminalInput,
+        _ => return Ok(None),
+    }))
 }
 
-/// A path in overlayfs's options, where `:`, `,` and `\` need a backslash.
-fn escape(path: &Path) -> io::Result<Vec<u8>> {
-    let path = std::path::absolute(path)?;
-    let mut escaped = Vec::new();
-    for byte in path.as_os_str().as_bytes() {
-        if matches!(byte, b':' | b',' | b'\\') {
-            escaped.push(b'\\');
-        }
-        escaped.push(*byte);
-    }
-    Ok(escaped)
+fn descriptors_path(descriptor: i32) -> String {
+    format!("/proc/self/fd/{descriptor}")
 }
 
-fn mount_flag(flag: MountFlag) -> libc::c_ulong {
-    match flag {
-        MountFlag::ReadOnly => libc::MS_RDONLY,
-        MountFlag::NoSuid => libc::MS_NOSUID,
-        MountFlag::NoDev => libc::MS_NODEV,
-        MountFlag::NoExec => libc::MS_NOEXEC,
-    }
-}
-
-fn attributes(flags: &[MountFlag]) -> u64 {
-    flags.iter().fold(0, |all, flag| {
-        all | match flag {
-            MountFlag::ReadOnly => libc::MOUNT_ATTR_RDONLY,
-            MountFlag::NoSuid => libc::MOUNT_ATTR_NOSUID,
-            MountFlag::NoDev => libc::MOUNT_ATTR_NODEV,
-            MountFlag::NoExec => libc::MOUNT_ATTR_NOEXEC,
-        }
+/// What one of this process's descriptors refers to.
+fn descriptors_file(descriptor: i32) -> io::Result<Metadata> {
+    fs::metadata(descriptors_path(descriptor)).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::from_raw_os_error(libc::EBADF),
+        _ => error,
     })
 }
 
-/// The strings of the exec: init's own words, the programs to try, and the command's words.
-fn image(exec: &Exec) -> Result<Image, SpawnError> {
-    let Words { candidates, arguments, variables } = Words::of(exec)?;
-    let count = i32::try_from(candidates.len()).unwrap_or(i32::MAX);
-    let mut strings = vec![INIT_NAME.to_owned(), CString::default()];
-    strings.extend(candidates);
-    strings.extend(arguments);
-    let words = strings.len();
-    strings.extend(variables);
-    let pointers = |strings: &[CString]| {
-        let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
-        pointers.chain([std::ptr::null_mut()]).map(AtomicPtr::new).collect()
-    };
-    Ok(Image {
-        argv: pointers(&strings[..words]),
-        envp: pointers(&strings[words..]),
-        candidates: count,
-        _strings: strings,
-    })
-}
-
-fn split(path: &InsidePath) -> io::Result<(CString, CString)> {
-    let (parent, name) = (path.as_path().parent(), path.as_path().file_name());
-    let (Some(parent), Some(name)) = (parent, name) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    Ok((c_string(parent.as_os_str())?, c_string(name)?))
+fn kind_of(metadata: &Metadata) -> TargetKind {
+    if metadata.is_dir() { TargetKind::Directory } else { TargetKind::File }
 }
 
 fn inside(path: &InsidePath) -> io::Result<CString> {

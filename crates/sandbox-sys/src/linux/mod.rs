@@ -10,11 +10,16 @@ mod act;
 mod child;
 mod clone;
 mod compile;
+mod files;
+mod filesystems;
+mod image;
 mod init_file;
 mod kernel;
 mod make;
+mod places;
 mod probe;
 mod process;
+mod process_acts;
 mod program;
 mod protocol;
 #[allow(unsafe_code, reason = "system calls, in assembly")]

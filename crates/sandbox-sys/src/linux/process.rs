@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg, send};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use sandbox_core::{Status, Usage};
+use sandbox_core::{First, Status, Usage};
 
 use super::protocol::{Message, Record};
 use super::undo::Leftovers;
@@ -25,6 +25,8 @@ pub(crate) struct Process {
     pub(super) control: Arc<Control>,
     pub(super) leftovers: Leftovers,
     pub(super) life: Life,
+    /// How the first process ended, where that is the command.
+    pub(super) end: Option<End>,
 }
 
 /// What reaches an init, also while somebody waits for it. After its end nothing happens.
@@ -33,6 +35,7 @@ pub(crate) struct Control {
     pub(super) pidfd: OwnedFd,
     pub(super) socket: OwnedFd,
     pub(super) scope: Scope,
+    pub(super) first: First,
     /// By us: then it is known how the command ended, without its init's word.
     pub(super) killed: AtomicBool,
 }
@@ -51,6 +54,7 @@ impl Control {
     pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
         let signal = u8::try_from(signal).ok().filter(|signal| (1..=64).contains(signal));
         match signal {
+            Some(signal) if self.first == First::Command => send_signal(&self.pidfd, signal.into()),
             Some(signal) => self.tell(Message::Signal(signal)),
             None => Err(Errno::EINVAL.into()),
         }
@@ -96,6 +100,9 @@ impl Process {
     /// Waits until nothing of the sandbox is left, and says how it ended.
     pub(crate) fn end(&mut self) -> Result<End, WaitError> {
         self.reap().map_err(|error| WaitError::host("wait for the sandbox", error))?;
+        if let Some(end) = self.end.take() {
+            return Ok(end);
+        }
         match receive(&self.control.socket).map_err(reading)? {
             Some(Record::Ended { status, usage }) => {
                 let usage = Usage::of(
@@ -119,7 +126,10 @@ impl Process {
         }
         wait_readable(&[self.control.pidfd.as_fd()])?;
         self.life = Life::Reaped;
-        reap(&self.control.pidfd)?;
+        match self.control.first {
+            First::Command => self.end = wait_for_command(self.pid)?,
+            First::Init => reap(&self.control.pidfd)?,
+        }
         self.leftovers.remove();
         Ok(())
     }
@@ -206,6 +216,30 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<Record>> {
             Err(errno) => Err(errno.into()),
         };
     }
+}
+
+/// Reaps a command that is a sandbox's first process, which has exited, and says how. `None` where
+/// somebody else has reaped it.
+#[allow(unsafe_code, reason = "wait4(2), for what was used")]
+fn wait_for_command(pid: i32) -> io::Result<Option<End>> {
+    let mut status = 0;
+    // SAFETY: rusage is plain integers, for which zero is valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both live through the call.
+    while unsafe { libc::wait4(pid, &raw mut status, libc::__WALL, &raw mut usage) } == -1 {
+        match Errno::last() {
+            Errno::EINTR => {}
+            Errno::ECHILD => return Ok(None),
+            errno => return Err(errno.into()),
+        }
+    }
+    let time = |time: libc::timeval| {
+        let part = |number: i64| u64::try_from(number).unwrap_or_default();
+        Duration::from_secs(part(time.tv_sec)) + Duration::from_micros(part(time.tv_usec))
+    };
+    let max_rss_kib = u64::try_from(usage.ru_maxrss).unwrap_or_default();
+    let usage = Usage::of(time(usage.ru_utime), time(usage.ru_stime), max_rss_kib);
+    Ok(Some(End { status: decode(status), usage }))
 }
 
 /// Reaps an exited process. Somebody else may have been faster, or the caller ignores SIGCHLD: how it

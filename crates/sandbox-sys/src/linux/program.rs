@@ -5,7 +5,7 @@
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64};
 
-use sandbox_core::{IdMap, Missing};
+use sandbox_core::{First, IdMap, Missing};
 
 use super::kernel::Depth;
 
@@ -33,20 +33,31 @@ pub(super) enum Act {
         content: Vec<u8>,
     },
     PrivateMounts,
+    /// A tmpfs, for files in memory, is attached below where the new root comes.
+    Scratch,
     RootTree(CString),
     RootDirectory(CString),
     RootEmpty,
     Make(Target),
-    Symlink {
-        parent: CString,
-        name: CString,
-        to: CString,
+    BindDescriptor {
+        descriptor: i32,
+        /// Where it is. The mount that a descriptor was opened on is not of the sandbox's namespace.
+        source: CString,
+        target: CString,
+        attributes: u64,
+        depth: Depth,
+    },
+    TemporaryOverlay {
+        data: CString,
+        flags: libc::c_ulong,
+        target: CString,
     },
     Bind {
         source: CString,
         target: CString,
         attributes: u64,
         depth: Depth,
+        missing: Missing,
     },
     Mount {
         kind: &'static CStr,
@@ -56,9 +67,14 @@ pub(super) enum Act {
         /// Where its id is noted, if it will be reopened.
         id: Option<usize>,
     },
+    RestrictInPlace {
+        target: CString,
+        attributes: u64,
+    },
     Restrict {
         target: CString,
         attributes: u64,
+        depth: Depth,
         missing: Missing,
     },
     Mask(CString),
@@ -78,14 +94,53 @@ pub(super) enum Act {
     },
     PivotRoot,
     Chroot,
+    Lock(CString),
+    File(FileAct),
+    Process(ProcessAct),
+}
+
+/// What is made because it was asked for by name.
+pub(super) enum FileAct {
+    Directory {
+        path: CString,
+        mode: u32,
+    },
+    File {
+        path: CString,
+        content: Vec<u8>,
+        mode: u32,
+    },
+    Link {
+        path: CString,
+        to: CString,
+    },
+    Mode {
+        path: CString,
+        mode: u32,
+    },
+    /// A file in memory, bound.
+    Data {
+        target: CString,
+        content: Vec<u8>,
+        mode: u32,
+        attributes: u64,
+    },
+}
+
+/// What is about the process itself, once its root is settled.
+pub(super) enum ProcessAct {
     LoopbackUp,
     HostName(CString),
     ChangeDirectory(CString),
+    FirstDirectory(Vec<CString>),
+    Await(i32),
     SetIds {
         uid: u32,
         gid: u32,
     },
     DropCapabilities,
+    /// A bit for each capability, by its number.
+    KeepCapabilities(u64),
     NoNewPrivileges,
     BlockTerminalInput,
 }
@@ -108,13 +163,20 @@ pub(super) enum TargetKind {
     File,
 }
 
-/// What the child executes: the sandbox's init, which then executes the command.
+/// What the child executes: the sandbox's init, which then executes the command; or the command.
 pub(super) struct Image {
+    pub(super) first: First,
     /// Pointers to `strings`, with a null pointer at the end. The child puts init's parameters in.
     pub(super) argv: Vec<AtomicPtr<libc::c_char>>,
     /// The same for the environment.
     pub(super) envp: Vec<AtomicPtr<libc::c_char>>,
     pub(super) candidates: i32,
+    /// Filters for the command, as words of init's (see the protocol).
+    pub(super) filters: i32,
+    /// The same for a command that is the first process: init's words are passed over.
+    pub(super) programs: Vec<Vec<libc::sock_filter>>,
+    /// Descriptors that the command gets.
+    pub(super) descriptors: Vec<i32>,
     /// What the pointers point to: each has an allocation of its own, which does not move.
     pub(super) _strings: Vec<CString>,
 }

@@ -3,10 +3,11 @@
 //! Init's command line:
 //!
 //! ```text
-//! sandbox-init PARAMETERS CANDIDATE... COMMAND-ARGV...
+//! sandbox-init PARAMETERS CANDIDATE... FILTER... COMMAND-ARGV...
 //! ```
 //!
-//! where the candidates are the absolute paths to try as the command's program, in order.
+//! where the candidates are the absolute paths to try as the command's program, in order, and the filters
+//! are seccomp programs for the command, in hexadecimal: a word can hold no NUL.
 //! Init's environment is the command's. Afterwards they talk over a `SOCK_SEQPACKET` socket:
 //! init sends a [`Record`], the caller sends a [`Message`].
 //!
@@ -42,25 +43,27 @@ pub(crate) struct Parameters {
     pub(crate) flags: i32,
     /// How many CANDIDATEs there are.
     pub(crate) candidates: i32,
+    /// How many FILTERs there are.
+    pub(crate) filters: i32,
     /// The `step` of [`Record::Failed`] when no candidate could be executed.
     pub(crate) exec_step: i32,
 }
 
 impl Parameters {
-    /// Room for six times `-2147483648` and a separator or the final NUL.
-    pub(crate) const MAX_LEN: usize = 6 * 12;
+    /// Room for seven times `-2147483648` and a separator or the final NUL.
+    pub(crate) const MAX_LEN: usize = 7 * 12;
 
     /// Writes the argument at the end of `buffer`, without allocating: it may be a forked child
     /// that does this.
     pub(crate) fn encode<'a>(&self, buffer: &'a mut [u8; Self::MAX_LEN]) -> &'a CStr {
-        let Self { socket, caller_pidfd, children, flags, candidates, exec_step } = *self;
+        let Self { socket, caller_pidfd, children, flags, candidates, filters, exec_step } = *self;
         let mut start = buffer.len();
         let mut end = 0;
         let mut prepend = |byte| {
             start -= 1;
             buffer[start] = byte;
         };
-        for number in [exec_step, candidates, flags, children, caller_pidfd, socket] {
+        for number in [exec_step, filters, candidates, flags, children, caller_pidfd, socket] {
             prepend(end);
             end = b':';
             let mut rest = number.unsigned_abs();
@@ -88,6 +91,7 @@ impl Parameters {
             children: next()?,
             flags: next()?,
             candidates: next()?,
+            filters: next()?,
             exec_step: next()?,
         };
         fields.next().is_none().then_some(parameters)
@@ -112,8 +116,11 @@ fn decimal(text: &[u8]) -> Option<i32> {
 /// What init, or the child that sets the sandbox up, tells the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
-    /// The command could not be started. Nothing follows.
+    /// The command could not be started. Nothing follows. `detail` is [`FILTER`] where it was the
+    /// filters of system calls.
     Failed { step: u32, errno: i32, detail: u32 },
+    /// An open file is passed along, for the caller to keep as long as the sandbox lives.
+    Kept,
     /// A directory of the host is passed along, in which something was made.
     Directory,
     /// A mount point was made on the host: one of the plan's targets, or the part of it that ends at a
@@ -125,6 +132,12 @@ pub(crate) enum Record {
     /// The command has ended, with a status as of wait(2). Nothing follows.
     Ended { status: i32, usage: Usage },
 }
+
+/// The `detail` of a command that could not be filtered.
+pub(crate) const FILTER: u32 = 1;
+
+/// The longest FILTER, in instructions of 8 bytes (`BPF_MAXINSNS`).
+pub(crate) const LONGEST_FILTER: usize = 4096;
 
 /// The resources used by the command and by all its descendants that have been reaped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -144,6 +157,7 @@ impl Record {
     const ENDED: u64 = 3;
     const MADE: u64 = 4;
     const DIRECTORY: u64 = 5;
+    const KEPT: u64 = 6;
 
     pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
         let signed = |number: i32| i64::from(number).cast_unsigned();
@@ -152,6 +166,7 @@ impl Record {
                 [Self::FAILED, step.into(), signed(errno), detail.into(), 0]
             }
             Self::Directory => [Self::DIRECTORY, 0, 0, 0, 0],
+            Self::Kept => [Self::KEPT, 0, 0, 0, 0],
             Self::Made { target, end, above, inode } => {
                 [Self::MADE, target.into(), end.into(), above.into(), inode]
             }
@@ -178,6 +193,7 @@ impl Record {
                 Self::Failed { step: unsigned(a)?, errno: signed(b)?, detail: unsigned(c)? }
             }
             Self::DIRECTORY => Self::Directory,
+            Self::KEPT => Self::Kept,
             Self::MADE => Self::Made {
                 target: unsigned(a)?,
                 end: unsigned(b)?,
@@ -232,6 +248,7 @@ mod tests {
         children: i32::MIN,
         flags: i32::MIN,
         candidates: i32::MIN,
+        filters: i32::MIN,
         exec_step: i32::MIN,
     };
 
@@ -243,9 +260,10 @@ mod tests {
             children: 5,
             flags: NEW_SESSION | OWN_PID_NAMESPACE,
             candidates: 0,
+            filters: 1,
             exec_step: 120,
         };
-        assert_eq!(parameters.encode(&mut [0; Parameters::MAX_LEN]), c"3:-1:5:3:0:120");
+        assert_eq!(parameters.encode(&mut [0; Parameters::MAX_LEN]), c"3:-1:5:3:0:1:120");
     }
 
     #[test]
@@ -259,10 +277,12 @@ mod tests {
 
     #[test]
     fn malformed_parameters_are_refused() {
-        for text in ["", "1:2:3:4:5", "1:2:3:4:5:6:7", "1:2:3::5:6", "1:2:3:-:5:6", "1:2:x:4:5:6"] {
+        for text in
+            ["", "1:2:3:4:5:6", "1:2:3:4:5:6:7:8", "1:2:3::5:6:7", "1:2:3:-:5:6:7", "1:2:x:4:5:6:7"]
+        {
             assert_eq!(Parameters::decode(text.as_bytes()), None, "{text}");
         }
-        assert_eq!(Parameters::decode(b"1:2:3:4:5:2147483648"), None);
+        assert_eq!(Parameters::decode(b"1:2:3:4:5:6:2147483648"), None);
     }
 
     #[test]
@@ -271,6 +291,7 @@ mod tests {
         for record in [
             Record::Failed { step: u32::MAX, errno: -1, detail: 7 },
             Record::Directory,
+            Record::Kept,
             Record::Made { target: 1, end: u32::MAX, above: 2, inode: u64::MAX },
             Record::Started { pid: i32::MAX },
             Record::Ended { status: 0x137f, usage },

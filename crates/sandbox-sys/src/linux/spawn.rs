@@ -8,14 +8,14 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair};
-use sandbox_core::{Namespace, Plan, Session, Step};
+use sandbox_core::{First, Namespace, Plan, Session, Step};
 
 use super::act::Rights;
-use super::child::{EXECUTE, FIND_CHILDREN, Order, START_INIT, STREAMS};
+use super::child::{EXECUTE, FILTER_COMMAND, FIND_CHILDREN, Order, START_INIT, STREAMS};
 use super::init_file::InitFile;
 use super::process::{self, Control, Process, Received, Scope};
 use super::program::{Descriptors, Program};
-use super::protocol::{NEW_SESSION, OWN_PID_NAMESPACE, Record};
+use super::protocol::{FILTER, NEW_SESSION, OWN_PID_NAMESPACE, Record};
 use super::stack::Borrowed;
 use super::undo::Leftovers;
 use super::{clone, compile, why};
@@ -26,14 +26,21 @@ use crate::streams::Streams;
 use crate::words;
 
 /// Carries out a plan up to the point where the command runs.
-pub(crate) fn spawn(plan: &Plan, streams: &Streams) -> Result<Process, SpawnError> {
+///
+/// `created` is told of the child's PID as soon as there is one.
+pub(crate) fn spawn(
+    plan: &Plan,
+    streams: &Streams,
+    created: &mut dyn FnMut(u32),
+) -> Result<Process, SpawnError> {
     let program = compile::program(plan)?;
     let descriptors = streams.command.each_ref().map(|fd| fd.as_ref().map(AsRawFd::as_raw_fd));
     let session = match plan.exec.session {
         Session::Callers => 0,
         Session::New => NEW_SESSION,
     };
-    run(&program, &plan.namespaces, descriptors, session).map_err(|failure| explain(failure, plan))
+    run(&program, &plan.namespaces, descriptors, session, created)
+        .map_err(|failure| explain(failure, plan))
 }
 
 /// Tries steps out, in a child that ends after them.
@@ -42,7 +49,7 @@ pub(super) fn attempt(namespaces: &[Namespace], steps: &[Step]) -> Result<(), Fa
         index: 0,
         errno: error.os_error().and_then(io::Error::raw_os_error).unwrap_or(libc::EINVAL),
     })?;
-    run(&program, namespaces, [None; 3], 0).map(drop)
+    run(&program, namespaces, [None; 3], 0, &mut |_| ()).map(drop)
 }
 
 /// Where it failed.
@@ -67,6 +74,7 @@ fn run(
     namespaces: &[Namespace],
     streams: [Option<i32>; 3],
     init_flags: i32,
+    created: &mut dyn FnMut(u32),
 ) -> Result<Process, Failure> {
     let caller = |action| move |source| Failure::Caller { action, source };
     let streams_open = (0..3).all(|number| callers_stream(number).is_some());
@@ -105,14 +113,20 @@ fn run(
     let (pid, pidfd) = started
         .map_err(|error| Failure::Clone { errno: error.raw_os_error().unwrap_or(libc::EINVAL) })?;
     drop(theirs);
+    created(pid.unsigned_abs());
     let mut leftovers = Leftovers::default();
-    let heard = hear(&ours, &pidfd, |record, passed| leftovers.add(program, record, passed));
+    let first = program.exec.as_ref().map_or(First::Init, |image| image.first);
+    let silence = if first == First::Command { Silence::Executed } else { Silence::Died };
+    let note = |record, passed| leftovers.add(program, record, passed);
+    let heard = hear(&ours, &pidfd, silence, note);
     drop(dumpable);
     let scope = if own_pids { Scope::Namespace } else { Scope::Descendants };
-    let control = Arc::new(Control { pidfd, socket: ours, scope, killed: false.into() });
-    let mut process = Process { pid, control, leftovers, life: Life::Running };
+    let control = Arc::new(Control { pidfd, socket: ours, scope, first, killed: false.into() });
+    let mut process = Process { pid, control, leftovers, life: Life::Running, end: None };
     match heard {
         Ok(Some(Record::Started { .. })) => Ok(process),
+        // Its end of the socket was closed by the exec.
+        Ok(None) if first == First::Command => Ok(process),
         Err(source) => {
             // For what could not be held there has to be a descriptor now.
             drop(myself);
@@ -122,7 +136,7 @@ fn run(
         }
         Ok(heard) => {
             let failure = match heard {
-                Some(Record::Failed { step, errno, .. }) => Some(failed(step, errno)),
+                Some(Record::Failed { step, errno, detail }) => Some(failed(step, errno, detail)),
                 _ if program.exec.is_none() => None,
                 _ => Some(Failure::Killed),
             };
@@ -133,8 +147,18 @@ fn run(
     }
 }
 
+const FILTERING: &str = "install the command's seccomp filters";
+
 /// For a child to notice that nobody listens any more.
 const SOME_TIME: Duration = Duration::from_millis(100);
+
+/// What it means that the child's end of the socket is closed without a word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    Died,
+    /// It is the command by now.
+    Executed,
+}
 
 /// Waits for the child's first word, or for its end without one. Until then it runs in our memory,
 /// so there is no other way out of here.
@@ -143,6 +167,7 @@ const SOME_TIME: Duration = Duration::from_millis(100);
 fn hear(
     socket: &OwnedFd,
     pidfd: &OwnedFd,
+    end: Silence,
     mut made: impl FnMut(Record, Option<OwnedFd>) -> io::Result<()>,
 ) -> io::Result<Option<Record>> {
     let mut noted = Ok(());
@@ -155,7 +180,7 @@ fn hear(
             // What is made next is not told of any more, and so is removed by the child itself.
             let _ = shutdown(socket.as_raw_fd(), Shutdown::Read);
         }
-        if let Some(record @ (Record::Made { .. } | Record::Directory)) = record {
+        if let Some(record @ (Record::Made { .. } | Record::Directory | Record::Kept)) = record {
             let kept = made(record, passed);
             noted = noted.and(kept);
             continue;
@@ -163,7 +188,7 @@ fn hear(
         if noted.is_err() && !process::ends_within(pidfd, SOME_TIME) {
             process::send_signal(pidfd, libc::SIGKILL)?;
         }
-        if record.is_none() && ready.get(1) == Some(&false) {
+        if record.is_none() && end == Silence::Died && ready.get(1) == Some(&false) {
             // The end of file comes a little before the end of the process.
             let _ = process::wait_readable(&[pidfd.as_fd()]);
         }
@@ -171,8 +196,10 @@ fn hear(
     }
 }
 
-fn failed(step: u32, errno: i32) -> Failure {
+fn failed(step: u32, errno: i32, detail: u32) -> Failure {
     match step {
+        FILTER_COMMAND => Failure::Child { action: FILTERING, errno },
+        EXECUTE if detail == FILTER => Failure::Child { action: FILTERING, errno },
         STREAMS => Failure::Child { action: "set up the command's streams", errno },
         FIND_CHILDREN => Failure::Child { action: "find the command's descendants", errno },
         START_INIT => Failure::Child { action: "start the sandbox's init", errno },

@@ -20,6 +20,8 @@ pub(super) struct Leftovers {
     /// Directories of the host, as mounts of their own.
     directories: Vec<OwnedFd>,
     made: Vec<Made>,
+    /// Files that are kept open as long as the sandbox lives, for their locks.
+    kept: Vec<OwnedFd>,
 }
 
 /// A directory or an empty file, below one of the directories.
@@ -34,7 +36,7 @@ struct Made {
 }
 
 impl Leftovers {
-    /// Takes in a [`Record::Made`] or a [`Record::Directory`], and what was passed with it. An error means
+    /// Takes in a [`Record::Made`], [`Record::Directory`] or [`Record::Kept`], and what was passed with it. An error means
     /// that what is made there cannot be removed.
     pub(super) fn add(
         &mut self,
@@ -45,6 +47,10 @@ impl Leftovers {
         if record == Record::Directory {
             // The kernel drops what the receiver has no room for.
             self.directories.push(lock.ok_or(Errno::EMFILE)?);
+            return Ok(());
+        }
+        if record == Record::Kept {
+            self.kept.push(lock.ok_or(Errno::EMFILE)?);
             return Ok(());
         }
         let Record::Made { target, end, above, inode } = record else { return Ok(()) };
@@ -68,6 +74,7 @@ impl Leftovers {
             }
         }
         self.directories.clear();
+        self.kept.clear();
     }
 }
 

@@ -205,6 +205,15 @@ pub(super) fn step_hint(step: &Step, errno: i32) -> Option<String> {
         (Step::Restrict { missing: Missing::Fails, .. }, libc::ENOENT) => {
             "there must be something at the target already"
         }
+        (Step::RestrictInPlace { .. }, libc::EINVAL) => "it is no mount point",
+        (Step::BindDescriptor { .. }, libc::ESTALE | libc::ENOENT) => {
+            "what the descriptor refers to has no path any more, or something is mounted over it"
+        }
+        (Step::Lock(_), libc::EAGAIN) => "somebody else holds an exclusive lock on it",
+        (Step::KeepCapabilities(_), libc::EPERM) => "the caller does not have all of them",
+        (Step::CreateDirectory { .. } | Step::Symlink { .. }, libc::ENOTDIR | libc::EEXIST) => {
+            "something else is there already"
+        }
         (_, libc::ELOOP) => "too many symbolic links",
         (_, libc::EPERM | libc::EACCES) => return apparmor_hint(),
         _ => return None,

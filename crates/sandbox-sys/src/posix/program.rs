@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-use sandbox_core::{Exec, InsidePath, NewFilesystem, Plan, Session, Step};
+use sandbox_core::{Exec, InsidePath, Missing, NewFilesystem, Plan, Session, Step};
 
 use crate::error::SpawnError;
 use crate::words::{Words, c_string};
@@ -119,7 +119,13 @@ fn compile_step(
             return Ok(());
         }
         Step::MakeDirectory(target) => Mounting::MakeDirectory(below(target)?),
-        Step::MakeTarget { target, like } => Mounting::MakeLike(below(target)?, like.clone()),
+        Step::MakeTarget { like: source, missing: Missing::IsFine, .. }
+        | Step::Bind { source, missing: Missing::IsFine, .. }
+            if !source.exists() =>
+        {
+            return Ok(());
+        }
+        Step::MakeTarget { target, like, .. } => Mounting::MakeLike(below(target)?, like.clone()),
         Step::Bind { source, target, flags, .. } if flags.is_empty() => {
             Mounting::Bind { source: std::path::absolute(source)?, target: below(target)? }
         }

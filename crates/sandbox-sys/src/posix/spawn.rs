@@ -16,7 +16,11 @@ use crate::streams::Streams;
 use crate::words;
 
 /// Carries out a plan up to the point where the command runs.
-pub(crate) fn spawn(plan: &Plan, streams: &Streams) -> Result<Process, SpawnError> {
+pub(crate) fn spawn(
+    plan: &Plan,
+    streams: &Streams,
+    created: &mut dyn FnMut(u32),
+) -> Result<Process, SpawnError> {
     refuse_ignored_children()?;
     let (root, program) = compile(plan)?;
     let mut mounts = Mounts::below(root);
@@ -34,6 +38,7 @@ pub(crate) fn spawn(plan: &Plan, streams: &Streams) -> Result<Process, SpawnErro
         Ok(pid) => pid,
         Err(error) => return Err(also(error, mounts.undo())),
     };
+    created(pid.unsigned_abs());
     Process::watch(pid, plan.exec.session, mounts)
         .map_err(|error| SpawnError::host("start a thread that waits for the command", error))
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 use sandbox_core::{
-    BackendName, CaptureLimit, Captured, CommandLine, Environment, InsidePath, NewFilesystem,
-    Output, Plan, Policy, Recursion, SandboxConfig, Session, Status, Step, negotiate,
+    BackendName, CaptureLimit, Captured, CommandLine, Environment, InsidePath, Missing,
+    NewFilesystem, Output, Plan, Policy, Recursion, SandboxConfig, Session, Status, Step,
+    negotiate,
 };
 use tempfile::TempDir;
 
@@ -89,7 +90,7 @@ fn finish(mut process: Process, collector: Option<Collector>) -> (Status, Captur
 
 fn run(plan: &Plan) -> Result<(Status, Vec<u8>), SpawnError> {
     let mut streams = Streams::open(&plan.exec)?;
-    let process = spawn(plan, &streams)?;
+    let process = spawn(plan, &streams, &mut |_| ())?;
     streams.command = [None, None, None];
     let (status, captured) = finish(process, streams.stdout.take());
     Ok((status, captured.bytes))
@@ -160,7 +161,7 @@ fn dropping_it_ends_the_group() {
     let Some(tree) = tree() else { return };
     let plan = plan(tree.path(), "sleep 1000 & sleep 1000", []);
     let mut streams = Streams::open(&plan.exec).unwrap();
-    let process = spawn(&plan, &streams).unwrap();
+    let process = spawn(&plan, &streams, &mut |_| ()).unwrap();
     streams.command = [None, None, None];
     drop(process);
     // Both hold the pipe: its end means that both are gone.
@@ -212,19 +213,24 @@ fn unmounting_is_not_led_elsewhere() {
         nix::mount::mount(None::<&str>, &victims, Some("tmpfs"), flags, None::<&str>).unwrap();
         let target = inside("/data/new/deep");
         let steps = [
-            Step::MakeTarget { target: target.clone(), like: source.path().to_owned() },
+            Step::MakeTarget {
+                target: target.clone(),
+                like: source.path().to_owned(),
+                missing: Missing::Fails,
+            },
             Step::Bind {
                 source: source.path().to_owned(),
                 target,
                 recursion: Recursion::Single,
                 flags: Vec::new(),
+                missing: Missing::Fails,
             },
         ];
         let to = victim.path().display();
         let script = format!("busybox mv /data/new /data/old; busybox ln -s {to} /data/new");
         let plan = plan(tree.path(), &script, steps);
         let mut streams = Streams::open(&plan.exec).unwrap();
-        let mut process = spawn(&plan, &streams).unwrap();
+        let mut process = spawn(&plan, &streams, &mut |_| ()).unwrap();
         streams.command = [None, None, None];
         let error = process.end().unwrap_err().to_string();
         assert!(error.contains("is still mounted"), "{error}");
@@ -249,12 +255,17 @@ fn mounts_are_made_and_undone() {
         let tmp = inside("/data/tmp");
         let filesystem = NewFilesystem::Tmpfs { size: Some(1 << 20), mode: 0o700 };
         let steps = [
-            Step::MakeTarget { target: target.clone(), like: source.path().to_owned() },
+            Step::MakeTarget {
+                target: target.clone(),
+                like: source.path().to_owned(),
+                missing: Missing::Fails,
+            },
             Step::Bind {
                 source: source.path().to_owned(),
                 target,
                 recursion: Recursion::Single,
                 flags: Vec::new(),
+                missing: Missing::Fails,
             },
             Step::MakeDirectory(tmp.clone()),
             Step::Mount { filesystem, target: tmp, flags: Vec::new() },

@@ -10,12 +10,14 @@ mod filesystems;
 mod ids;
 mod ipc;
 mod lifecycle;
+mod made;
 mod mounts;
 mod negotiation;
 mod network;
 mod privileges;
 mod processes;
 mod root;
+mod special;
 mod streams;
 mod targets;
 mod writable;
@@ -35,12 +37,14 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         bind::CASES,
         filesystems::CASES,
         dev::CASES,
+        made::CASES,
         targets::CASES,
         network::CASES,
         processes::CASES,
         ipc::CASES,
         ids::CASES,
         privileges::CASES,
+        special::CASES,
         lifecycle::CASES,
         caller::CASES,
         bad_input::CASES,

@@ -15,14 +15,27 @@
 )]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use core::ptr::{from_mut, from_ref};
 
+mod files;
 mod mounts;
+mod process;
 
+pub(super) use files::{
+    FileId, change_directory, change_directory_path, change_mode, chroot_here, create_in_root,
+    links_to, lock, lock_shared, make_directory, make_file, mount_id, open_at, open_in_root,
+    remove, stat, stat_in, symlink, umask, write_all,
+};
 pub(super) use mounts::{
     Depth, attach, attach_over_root, clone_tree, make_mounts_private, make_writable, mount_here,
-    new_tmpfs, pivot_root_here, set_attributes,
+    new_filesystem, new_tmpfs, pivot_root_here, set_attributes,
+};
+
+pub(super) use process::{
+    capabilities, clear_ambient_capabilities, default_signals, execute, execute_path, exit,
+    filter_system_calls, loopback_up, new_session, pause, process_control,
+    raise_ambient_capability, raise_open_files, set_capabilities, set_host_name, set_ids,
+    set_open_files,
 };
 
 use super::raw::{self, result};
@@ -61,25 +74,6 @@ pub(super) fn open(path: &CStr, flags: i32) -> Result<Fd, Errno> {
     call(libc::SYS_openat, [word(libc::AT_FDCWD), text(path), flags, 0]).map(descriptor)
 }
 
-/// openat2(2) with `RESOLVE_IN_ROOT`: whatever links there are, the path stays below `root`.
-pub(super) fn open_in_root(root: Fd, path: &CStr, flags: i32) -> Result<Fd, Errno> {
-    // The kernel's limit on races with renames and mounts is "try again".
-    const TRIES: u32 = 1000;
-    // SAFETY: open_how is plain integers, for which zero is valid.
-    let mut how: libc::open_how = unsafe { core::mem::zeroed() };
-    how.flags = u64::from((flags | libc::O_CLOEXEC).cast_unsigned());
-    how.resolve = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
-    let size = size_of::<libc::open_how>();
-    let words = [word(root), text(path), from_ref(&how) as usize, size];
-    for _ in 1..TRIES {
-        match call(libc::SYS_openat2, words) {
-            Err(libc::EAGAIN) => {}
-            other => return other.map(descriptor),
-        }
-    }
-    Err(libc::EAGAIN)
-}
-
 /// close(2); what it could report means nothing to an `O_PATH` or mount descriptor.
 pub(super) fn close(fd: Fd) {
     let _ = call(libc::SYS_close, [word(fd)]);
@@ -90,6 +84,28 @@ pub(super) fn write(fd: Fd, bytes: &[u8]) -> Result<(), Errno> {
     match call(libc::SYS_write, [word(fd), bytes.as_ptr() as usize, bytes.len()])? {
         all if all == bytes.len() => Ok(()),
         _ => Err(libc::EIO),
+    }
+}
+
+/// Waits until a byte can be read from a descriptor, or its end, and reads that byte. An error once a
+/// process has ended: there is nobody left to wait for.
+pub(super) fn await_byte(fd: Fd, pidfd: Fd) -> Result<(), Errno> {
+    let mut polled = [fd, pidfd].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
+    loop {
+        let words = [polled.as_mut_ptr() as usize, polled.len(), 0, 0, 0];
+        call(libc::SYS_ppoll, words)?;
+        if polled[1].revents != 0 {
+            return Err(libc::ESRCH);
+        }
+        if polled[0].revents & libc::POLLNVAL != 0 {
+            return Err(libc::EBADF);
+        }
+        let mut byte = 0_u8;
+        match call(libc::SYS_read, [word(fd), from_mut(&mut byte) as usize, 1]) {
+            // Another reader was faster.
+            Err(libc::EAGAIN) => {}
+            done => return done.map(drop),
+        }
     }
 }
 
@@ -138,196 +154,27 @@ pub(super) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     call(libc::SYS_close_range, [first as usize, last, CLOSE_RANGE_CLOEXEC]).map(drop)
 }
 
-/// What a file is, and which one.
-pub(super) struct FileId {
-    pub(super) device: u64,
-    pub(super) inode: u64,
-    /// `S_IFDIR` and the like.
-    pub(super) kind: u32,
-    /// The permission bits, with the three above them.
-    pub(super) mode: u32,
-    pub(super) size: i64,
-}
-
-/// fstat(2)
-pub(super) fn stat(fd: Fd) -> Result<FileId, Errno> {
-    stat_at(fd, c"", libc::AT_EMPTY_PATH)
-}
-
-/// lstat(2) of what a directory holds.
-pub(super) fn stat_in(directory: Fd, name: &CStr) -> Result<FileId, Errno> {
-    stat_at(directory, name, libc::AT_SYMLINK_NOFOLLOW)
-}
-
-fn stat_at(directory: Fd, name: &CStr, flags: i32) -> Result<FileId, Errno> {
-    let mut stat = MaybeUninit::<libc::stat>::zeroed();
-    let words = [word(directory), text(name), from_mut(&mut stat) as usize, word(flags)];
-    call(libc::SYS_newfstatat, words)?;
-    // SAFETY: zeroed, and filled in by the kernel; plain integers either way.
-    let stat = unsafe { stat.assume_init() };
-    Ok(FileId {
-        device: stat.st_dev,
-        inode: stat.st_ino,
-        kind: stat.st_mode & libc::S_IFMT,
-        mode: stat.st_mode & !libc::S_IFMT,
-        size: stat.st_size,
-    })
-}
-
-/// mkdirat(2)
-pub(super) fn make_directory(parent: Fd, name: &CStr, mode: u32) -> Result<(), Errno> {
-    call(libc::SYS_mkdirat, [word(parent), text(name), mode as usize]).map(drop)
-}
-
-/// openat(2) for a new empty file.
-pub(super) fn make_file(parent: Fd, name: &CStr, mode: u32) -> Result<(), Errno> {
-    let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    let fd = call(libc::SYS_openat, [word(parent), text(name), word(flags), mode as usize])?;
-    close(descriptor(fd));
-    Ok(())
-}
-
-/// openat(2) to read a directory or file, not a link; what would block is not waited for.
-pub(super) fn open_at(parent: Fd, name: &CStr) -> Result<Fd, Errno> {
-    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
-    call(libc::SYS_openat, [word(parent), text(name), word(flags), 0]).map(descriptor)
-}
-
-/// flock(2)
-pub(super) fn lock(fd: Fd, operation: i32) -> Result<(), Errno> {
-    call(libc::SYS_flock, [word(fd), word(operation)]).map(drop)
-}
-
-/// nanosleep(2) for a millisecond.
-pub(super) fn pause() {
-    let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
-    let _ = call(libc::SYS_nanosleep, [from_ref(&time) as usize, 0]);
-}
-
-/// statx(2): the id of the mount that a descriptor is on.
-pub(super) fn mount_id(fd: Fd) -> Result<u64, Errno> {
-    const STATX_MNT_ID: usize = 0x1000;
-    // SAFETY: statx is plain integers, for which zero is valid.
-    let mut stat: libc::statx = unsafe { core::mem::zeroed() };
-    let empty = word(libc::AT_EMPTY_PATH);
-    let words = [word(fd), text(c""), empty, STATX_MNT_ID, from_mut(&mut stat) as usize];
-    call(libc::SYS_statx, words).map(|_| stat.stx_mnt_id)
-}
-
-/// symlinkat(2)
-pub(super) fn symlink(to: &CStr, parent: Fd, name: &CStr) -> Result<(), Errno> {
-    call(libc::SYS_symlinkat, [text(to), word(parent), text(name)]).map(drop)
-}
-
-/// unlinkat(2)
-pub(super) fn remove(parent: Fd, name: &CStr, flags: i32) -> Result<(), Errno> {
-    call(libc::SYS_unlinkat, [word(parent), text(name), word(flags)]).map(drop)
-}
-
-/// umask(2); gives the old one back.
-pub(super) fn umask(mask: usize) -> usize {
-    call(libc::SYS_umask, [mask]).unwrap_or(mask)
-}
-
-/// fchdir(2)
-pub(super) fn change_directory(fd: Fd) -> Result<(), Errno> {
-    call(libc::SYS_fchdir, [word(fd)]).map(drop)
-}
-
-/// chdir(2)
-pub(super) fn change_directory_path(path: &CStr) -> Result<(), Errno> {
-    call(libc::SYS_chdir, [text(path)]).map(drop)
-}
-
-/// chroot(2) to the working directory.
-pub(super) fn chroot_here() -> Result<(), Errno> {
-    call(libc::SYS_chroot, [text(c".")]).map(drop)
-}
-
-/// prctl(2) with one argument.
-pub(super) fn process_control(option: i32, argument: usize) -> Result<(), Errno> {
-    call(libc::SYS_prctl, [word(option), argument, 0, 0, 0]).map(drop)
-}
-
-/// prctl(2) `PR_CAP_AMBIENT_CLEAR_ALL`.
-pub(super) fn clear_ambient_capabilities() -> Result<(), Errno> {
-    let clear = word(libc::PR_CAP_AMBIENT_CLEAR_ALL);
-    call(libc::SYS_prctl, [word(libc::PR_CAP_AMBIENT), clear, 0, 0, 0]).map(drop)
-}
-
-/// Effective, permitted, inheritable, in two halves: the lower 32 capabilities come first.
-pub(super) type CapabilitySets = [u32; 6];
-
-/// The version of the interface, and this process.
-const CAPABILITY_HEADER: [u32; 2] = [0x2008_0522, 0];
-
-/// capget(2)
-pub(super) fn capabilities() -> Result<CapabilitySets, Errno> {
-    let mut sets = [0; 6];
-    let words = [CAPABILITY_HEADER.as_ptr() as usize, sets.as_mut_ptr() as usize];
-    call(libc::SYS_capget, words).map(|_| sets)
-}
-
-/// capset(2)
-pub(super) fn set_capabilities(sets: &CapabilitySets) -> Result<(), Errno> {
-    let words = [CAPABILITY_HEADER.as_ptr() as usize, sets.as_ptr() as usize];
-    call(libc::SYS_capset, words).map(drop)
-}
-
-/// setgroups(2) to none, setresgid(2), setresuid(2).
-pub(super) fn set_ids(uid: u32, gid: u32) -> Result<(), Errno> {
-    let (uid, gid) = (uid as usize, gid as usize);
-    call(libc::SYS_setgroups, [0, 0])?;
-    call(libc::SYS_setresgid, [gid, gid, gid])?;
-    call(libc::SYS_setresuid, [uid, uid, uid]).map(drop)
-}
-
-/// seccomp(2) `SECCOMP_SET_MODE_FILTER`.
-pub(super) fn filter_system_calls(filter: &[libc::sock_filter]) -> Result<(), Errno> {
-    let len = filter.len() as libc::c_ushort;
-    // The kernel copies the filter and writes nothing.
-    let program = libc::sock_fprog { len, filter: filter.as_ptr().cast_mut() };
-    let mode = libc::SECCOMP_SET_MODE_FILTER as usize;
-    call(libc::SYS_seccomp, [mode, 0, from_ref(&program) as usize]).map(drop)
-}
-
-/// sethostname(2), and setdomainname(2) to what a new system has.
-pub(super) fn set_host_name(name: &CStr) -> Result<(), Errno> {
-    const NO_DOMAIN: &CStr = c"(none)";
-    call(libc::SYS_sethostname, [text(name), name.count_bytes()])?;
-    call(libc::SYS_setdomainname, [text(NO_DOMAIN), NO_DOMAIN.count_bytes()]).map(drop)
-}
-
-/// netdevice(7) `SIOCSIFFLAGS`: the loopback interface goes up; the kernel gives it its addresses.
-pub(super) fn loopback_up() -> Result<(), Errno> {
-    // SAFETY: ifreq is plain integers, for which zero is valid.
-    let mut request: libc::ifreq = unsafe { core::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
-        *to = *from as libc::c_char;
+/// The file that lists this process's children, as it will list init's: by the PIDs of its own
+/// namespace.
+pub(super) fn open_children() -> Result<Fd, Errno> {
+    const PATH: &CStr = c"/proc/thread-self/children";
+    let mut own = [0_u8; 12];
+    let room = own.as_mut_ptr() as usize;
+    let cwd = word(libc::AT_FDCWD);
+    let len = call(libc::SYS_readlinkat, [cwd, text(c"/proc/self"), room, own.len()])?;
+    let digits = own.get(..len).unwrap_or_default();
+    let seen = digits.iter().fold(0, |pid, digit| pid * 10 + usize::from(digit.wrapping_sub(b'0')));
+    if seen == call(libc::SYS_getpid, [])? {
+        return open(PATH, libc::O_RDONLY);
     }
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
-    let socket = call(libc::SYS_socket, [word(libc::AF_INET), word(kind), 0])?;
-    let words = [socket, libc::SIOCSIFFLAGS as usize, from_ref(&request) as usize];
-    let done = call(libc::SYS_ioctl, words);
-    close(descriptor(socket));
-    done.map(drop)
-}
-
-/// The soft limit of open files becomes the hard one; gives back what it was (prlimit(2)).
-pub(super) fn raise_open_files() -> Result<libc::rlimit64, Errno> {
-    let mut old = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
-    let files = libc::RLIMIT_NOFILE as usize;
-    call(libc::SYS_prlimit64, [0, files, 0, from_mut(&mut old) as usize])?;
-    let new = libc::rlimit64 { rlim_cur: old.rlim_max, rlim_max: old.rlim_max };
-    set_open_files(&new)?;
-    Ok(old)
-}
-
-/// Sets the limit of open files (prlimit(2)).
-pub(super) fn set_open_files(limit: &libc::rlimit64) -> Result<(), Errno> {
-    let files = libc::RLIMIT_NOFILE as usize;
-    call(libc::SYS_prlimit64, [0, files, from_ref(limit) as usize, 0]).map(drop)
+    // The caller has moved its children to another PID namespace (setns(2)): its proc names them
+    // otherwise.
+    let proc = new_filesystem(c"proc", None)?;
+    let path = c"thread-self/children";
+    let flags = word(libc::O_RDONLY | libc::O_CLOEXEC);
+    let file = call(libc::SYS_openat, [word(proc), text(path), flags, 0]);
+    close(proc);
+    file.map(descriptor)
 }
 
 /// memfd_create(2), filled and sealed: a program that nobody can change any more.
@@ -344,25 +191,4 @@ pub(super) fn sealed_program(name: &CStr, bytes: &[u8]) -> Result<Fd, Errno> {
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     call(libc::SYS_fcntl, [word(fd), word(libc::F_ADD_SEALS), word(seals)])?;
     Ok(fd)
-}
-
-/// execveat(2) of a descriptor. Returns only to report why not.
-///
-/// # Safety
-/// `argv` and `envp` are arrays of pointers to strings, each ending with a null pointer.
-pub(super) unsafe fn execute(
-    program: Fd,
-    argv: *const *const libc::c_char,
-    envp: *const *const libc::c_char,
-) -> Errno {
-    let empty = word(libc::AT_EMPTY_PATH);
-    let words = [word(program), text(c""), argv as usize, envp as usize, empty];
-    call(libc::SYS_execveat, words).err().unwrap_or(libc::EIO)
-}
-
-/// exit_group(2)
-pub(super) fn exit(status: i32) -> ! {
-    loop {
-        let _ = call(libc::SYS_exit_group, [word(status)]);
-    }
 }

@@ -35,19 +35,28 @@ pub(in crate::linux) fn make_mounts_private() -> Result<(), Errno> {
 pub(in crate::linux) enum Depth {
     Single,
     Recursive,
+    /// Without them, where the kernel does not refuse to uncover what is below them.
+    SinglePreferred,
 }
 
 impl Depth {
     fn flag(self) -> i32 {
         match self {
             Self::Single => 0,
-            Self::Recursive => libc::AT_RECURSIVE,
+            // Of a copy that turned out to be single, the mounts below are none.
+            Self::Recursive | Self::SinglePreferred => libc::AT_RECURSIVE,
         }
     }
 }
 
 /// open_tree(2) with `OPEN_TREE_CLONE`: a detached copy of the mount at a path.
 pub(in crate::linux) fn clone_tree(directory: Fd, path: &CStr, depth: Depth) -> Result<Fd, Errno> {
+    if depth == Depth::SinglePreferred {
+        return match clone_tree(directory, path, Depth::Single) {
+            Err(libc::EINVAL) => clone_tree(directory, path, Depth::Recursive),
+            done => done,
+        };
+    }
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
     let empty = if path.is_empty() { libc::AT_EMPTY_PATH } else { 0 };
     let flags = flags as usize | word(depth.flag() | empty);
@@ -90,16 +99,25 @@ fn change_attributes(tree: Fd, set: u64, clear: u64, depth: Depth) -> Result<(),
     call(libc::SYS_mount_setattr, words).map(drop)
 }
 
-/// fsopen(2), fsconfig(2), fsmount(2): a detached tmpfs.
+/// A detached tmpfs.
 pub(in crate::linux) fn new_tmpfs(mode: &CStr) -> Result<Fd, Errno> {
+    new_filesystem(c"tmpfs", Some(mode))
+}
+
+/// fsopen(2), fsconfig(2), fsmount(2): a detached file system.
+pub(in crate::linux) fn new_filesystem(kind: &CStr, mode: Option<&CStr>) -> Result<Fd, Errno> {
     const FSOPEN_CLOEXEC: usize = 1;
     const FSCONFIG_SET_STRING: usize = 1;
     const FSCONFIG_CMD_CREATE: usize = 6;
     const FSMOUNT_CLOEXEC: usize = 1;
     let attributes = (libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV) as usize;
-    let fs = call(libc::SYS_fsopen, [text(c"tmpfs"), FSOPEN_CLOEXEC])?;
-    let set = [fs, FSCONFIG_SET_STRING, text(c"mode"), text(mode), 0];
-    let mount = call(libc::SYS_fsconfig, set)
+    let fs = call(libc::SYS_fsopen, [text(kind), FSOPEN_CLOEXEC])?;
+    let set = |mode| {
+        let words = [fs, FSCONFIG_SET_STRING, text(c"mode"), text(mode), 0];
+        call(libc::SYS_fsconfig, words)
+    };
+    let mount = mode
+        .map_or(Ok(0), set)
         .and_then(|_| call(libc::SYS_fsconfig, [fs, FSCONFIG_CMD_CREATE, 0, 0, 0]))
         .and_then(|_| call(libc::SYS_fsmount, [fs, FSMOUNT_CLOEXEC, attributes]));
     close(descriptor(fs));

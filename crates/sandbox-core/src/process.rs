@@ -1,0 +1,115 @@
+//! What kind of process the command is: its name, its session, what it is given and waits for.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Isolation, SandboxConfig};
+use crate::error::ConfigError;
+use crate::os_text::{self, has_nul};
+use crate::path::InsidePath;
+
+/// Settings that programs in the place of another sandbox tool need, and others rarely.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ProcessSettings {
+    /// What the program is told as its name. Default: the first word of the command.
+    #[serde(with = "os_text::option", skip_serializing_if = "Option::is_none")]
+    pub argv0: Option<OsString>,
+    /// Where no `cwd` is given: the first of these that exists, else `/`. Default: as `cwd` says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cwd_candidates: Vec<InsidePath>,
+    /// The session. Default: the caller's.
+    pub session: Session,
+    /// The sandbox's first process. Default: an init.
+    pub first: First,
+    /// Descriptors of the caller's that the command gets, beside its three streams, by the same
+    /// numbers. Default: none.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub descriptors: BTreeSet<i32>,
+    /// What the set-up waits for. Default: nothing.
+    pub gates: Gates,
+    /// Files on which a shared lock (fcntl(2), `F_OFD_SETLK`) is held while the sandbox lives. Default:
+    /// none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<InsidePath>,
+}
+
+/// The session of the command (setsid(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Session {
+    /// The caller's: terminals and job control work as without a sandbox.
+    #[default]
+    Callers,
+    /// One of its own, without a controlling terminal.
+    New,
+}
+
+/// The first process of a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum First {
+    /// An init, which reaps, passes signals on and ends the rest; the command is its child.
+    #[default]
+    Init,
+    /// The command itself, which is PID 1 then (pid_namespaces(7)): signals that it has no handler
+    /// for do nothing, and it has to reap. For isolated processes only. It ends with the thread
+    /// that has started it.
+    Command,
+}
+
+/// Descriptors of the caller's from which a byte, or their end, can be read when the set-up may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Gates {
+    /// Somebody else maps the ids of the new user namespace, and this says when it is done. Without
+    /// it the caller's ids are mapped by the sandbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids_mapped: Option<i32>,
+    /// The command may start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<i32>,
+}
+
+impl ProcessSettings {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether any POSIX system can start such a process.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.first == First::Init
+            && self.descriptors.is_empty()
+            && self.gates == Gates::default()
+            && self.locks.is_empty()
+            && self.cwd_candidates.is_empty()
+    }
+
+    pub(crate) fn validate(&self, config: &SandboxConfig) -> Result<(), ConfigError> {
+        if let Some(argv0) = self.argv0.as_ref().filter(|argv0| has_nul(argv0)) {
+            let (field, value) = ("process.argv0".into(), argv0.clone());
+            return Err(ConfigError::Nul { field, value });
+        }
+        let invalid = |field: &'static str, value: String, expected: &str| {
+            let (value, expected) = (value.into(), expected.to_owned());
+            Err(ConfigError::Invalid { field: field.into(), value, expected })
+        };
+        if self.first == First::Command && config.processes != Isolation::Isolated {
+            let expected = "the command can be the first of isolated processes only";
+            return invalid("process.first", "command".to_owned(), expected);
+        }
+        let gates = [self.gates.ids_mapped, self.gates.start];
+        if let Some(number) = gates.into_iter().flatten().find(|number| *number < 0) {
+            return invalid("process.gates", number.to_string(), "give an open descriptor");
+        }
+        if let Some(number) = self.descriptors.iter().find(|number| **number < 3) {
+            let expected = "give numbers from 3 on: the first three are the streams";
+            return invalid("process.descriptors", number.to_string(), expected);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! What the child executes: init's words, the programs to try, the command's words and its variables.
+
+use std::ffi::CString;
+use std::fmt::Write;
+use std::sync::atomic::AtomicPtr;
+
+use sandbox_core::{Exec, SeccompProgram};
+
+use super::program::Image;
+use super::protocol::INIT_NAME;
+use crate::error::SpawnError;
+use crate::words::Words;
+
+/// Compiles an exec.
+pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
+    let Words { candidates, arguments, variables } = Words::of(exec)?;
+    let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+    let (programs, filters) = (count(candidates.len()), count(exec.seccomp.len()));
+    // The second word has init's parameters, which the child puts in.
+    let mut strings = vec![INIT_NAME.to_owned(), CString::default()];
+    strings.extend(candidates);
+    strings.extend(exec.seccomp.iter().map(hexadecimal));
+    strings.extend(arguments);
+    let words = strings.len();
+    strings.extend(variables);
+    let pointers = |strings: &[CString]| {
+        let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
+        pointers.chain([std::ptr::null_mut()]).map(AtomicPtr::new).collect()
+    };
+    Ok(Image {
+        first: exec.first,
+        argv: pointers(&strings[..words]),
+        envp: pointers(&strings[words..]),
+        candidates: programs,
+        filters,
+        programs: exec.seccomp.iter().map(instructions).collect(),
+        descriptors: exec.descriptors.clone(),
+        _strings: strings,
+    })
+}
+
+/// A word of init's can hold no NUL.
+fn hexadecimal(program: &SeccompProgram) -> CString {
+    let mut text = String::with_capacity(program.bytes().len() * 2);
+    for byte in program.bytes() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    CString::new(text).unwrap_or_default()
+}
+
+fn instructions(program: &SeccompProgram) -> Vec<libc::sock_filter> {
+    let (instructions, _) = program.bytes().as_chunks::<8>();
+    let instruction = |&[a, b, jt, jf, k @ ..]: &[u8; 8]| libc::sock_filter {
+        code: u16::from_ne_bytes([a, b]),
+        jt,
+        jf,
+        k: u32::from_ne_bytes(k),
+    };
+    instructions.iter().map(instruction).collect()
+}

@@ -1,0 +1,87 @@
+//! Carries out what is about the child itself: its network and names, directory, ids and capabilities.
+
+use std::ffi::CString;
+
+use super::kernel::{self, Errno};
+use super::program::ProcessAct;
+use super::terminal;
+
+impl ProcessAct {
+    /// Does it. `caller` is a pidfd of the caller.
+    pub(super) fn run(&self, caller: i32) -> Result<(), Errno> {
+        match self {
+            Self::LoopbackUp => kernel::loopback_up(),
+            Self::HostName(name) => kernel::set_host_name(name),
+            Self::ChangeDirectory(path) => kernel::change_directory_path(path),
+            Self::FirstDirectory(paths) => {
+                let there = |path: &&CString| kernel::change_directory_path(path).is_ok();
+                match paths.iter().find(there) {
+                    Some(_) => Ok(()),
+                    None => kernel::change_directory_path(c"/"),
+                }
+            }
+            Self::Await(descriptor) => kernel::await_byte(*descriptor, caller),
+            Self::SetIds { uid, gid } => {
+                // Capabilities survive the change, to be dropped by a step of their own.
+                set_secure_bits(libc::SECBIT_NO_SETUID_FIXUP)?;
+                kernel::set_ids(*uid, *gid)
+            }
+            Self::DropCapabilities => drop_all(),
+            Self::KeepCapabilities(kept) => keep(*kept),
+            Self::NoNewPrivileges => kernel::process_control(libc::PR_SET_NO_NEW_PRIVS, 1),
+            Self::BlockTerminalInput => kernel::filter_system_calls(terminal::FILTER),
+        }
+    }
+}
+
+/// Gives up all capabilities, in every set, for good (capabilities(7)).
+fn drop_all() -> Result<(), Errno> {
+    limit_to(0)?;
+    // Being user 0 means nothing any more, and nothing can change that.
+    let locked = libc::SECBIT_NOROOT
+        | libc::SECBIT_NOROOT_LOCKED
+        | libc::SECBIT_NO_SETUID_FIXUP
+        | libc::SECBIT_NO_SETUID_FIXUP_LOCKED
+        | libc::SECBIT_KEEP_CAPS_LOCKED
+        | libc::SECBIT_NO_CAP_AMBIENT_RAISE
+        | libc::SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+    set_secure_bits(locked)?;
+    kernel::clear_ambient_capabilities()?;
+    kernel::set_capabilities(&[0; 6])
+}
+
+/// All but some, which each program that is executed has, whoever its user is.
+fn keep(kept: u64) -> Result<(), Errno> {
+    limit_to(kept)?;
+    set_secure_bits(0)?;
+    kernel::clear_ambient_capabilities()?;
+    let has = kernel::capabilities()?;
+    let permitted = u64::from(has[1]) | u64::from(has[4]) << 32;
+    let kept = kept & permitted;
+    let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
+    let (low, high) = (half(kept), half(kept >> 32));
+    kernel::set_capabilities(&[low, low, low, high, high, high])?;
+    (0..u64::BITS as usize)
+        .filter(|capability| kept & (1 << capability) != 0)
+        .try_for_each(kernel::raise_ambient_capability)
+}
+
+/// The bounding set: what no program can give. While there is `CAP_SETPCAP`; the kernel says where the
+/// list ends.
+fn limit_to(kept: u64) -> Result<(), Errno> {
+    for capability in 0..u64::BITS as usize {
+        if kept & (1 << capability) != 0 {
+            continue;
+        }
+        match kernel::process_control(libc::PR_CAPBSET_DROP, capability) {
+            Ok(()) => {}
+            Err(libc::EINVAL) => break,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn set_secure_bits(bits: i32) -> Result<(), Errno> {
+    kernel::process_control(libc::PR_SET_SECUREBITS, bits.cast_unsigned() as usize)
+}
