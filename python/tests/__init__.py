@@ -1,1 +1,1 @@
-"""The tests of the package: python3 -m unittest discover -s python/tests -t python"""
+"""The tests of the package. In the folder above: PYTHONPATH=src python3 -m tests"""

@@ -47,7 +47,7 @@ class SandboxTest(unittest.TestCase):
     def setUp(self) -> None:
         if not os.path.exists(BUSYBOX):
             self.skipTest("%s is missing (Debian: busybox-static)" % BUSYBOX)
-        self.directory = Path(tempfile.mkdtemp(prefix="sandboxlib-test-")).resolve()
+        self.directory = Path(tempfile.mkdtemp(prefix="sandboxlib-python-")).resolve()
         self.addCleanup(shutil.rmtree, self.directory)
         self.root = self.directory / "root"
         for name in ["bin", "tmp", "data/1", "data/2"]:

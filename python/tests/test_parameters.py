@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -34,6 +36,32 @@ class Command(SandboxTest):
             self.assertEqual(self.shell("exit %d" % code), (code, b"", b""))
         # As a shell has it.
         self.assertEqual(self.shell("kill -9 $$")[0], 137)
+
+
+    @each_backend()
+    def test_what_is_returned_knows_more_than_three_things(self) -> None:
+        done = self.shell("echo a; kill -TERM $$")
+        self.assertEqual((done.exit, done.out, done.err, done.signal), (143, b"a\n", b"", 15))
+        self.assertGreater(done.usage["wall"], 0)
+        code, out, err = pickle.loads(pickle.dumps(done))
+        self.assertEqual((code, out, err), done)
+        self.assertEqual((self.shell("exit 143").signal, len(done)), (None, 3))
+        self.assertEqual(done.notes, [])
+        if self.backend is sandboxlib.linux_user_chroot and not IS_ROOT:
+            # It can have one of its own with processes of its own only.
+            done = self.shell("true", extra_mounts=[(None, "/proc", "proc")])
+            self.assertEqual([note["setting"] for note in done.notes], ["extra-mounts"])
+
+    @each_backend()
+    def test_more_words_than_a_kernel_takes(self) -> None:
+        for command in [["true", "x" * (3 << 20)], ["true"] + ["y" * 1000] * 7000]:
+            with self.assertRaises(sandboxlib.ExecError) as caught:
+                self.backend.run_sandbox(command, filesystem_root=self.root, env={"PATH": "/bin"})
+            self.assertEqual(caught.exception.errno, errno.E2BIG)
+        words = ["sh", "-c", "echo $# ${#BIG}", "sh"] + ["w" * 500] * 2000
+        env = {"PATH": "/bin", "BIG": "z" * 100_000}
+        done = self.backend.run_sandbox(words, filesystem_root=self.root, env=env)
+        self.assertEqual(done, (0, b"2000 100000\n", b""))
 
 
 class Cwd(SandboxTest):

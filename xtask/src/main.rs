@@ -10,6 +10,7 @@ mod deny;
 mod dist;
 mod matrix;
 mod product;
+mod python;
 mod sources;
 mod stage;
 mod test;
@@ -30,6 +31,7 @@ usage: cargo xtask COMMAND [OPTIONS]
   demo debian            build an upstream source package in a Debian tree, as root and as a user
                            [--package hello|zlib] [--fresh] [--mirror URL]
   test                   everything that can be tested on this machine
+  python                 the Python package: its tests as root and as a user, and its types
   matrix                 the conformance suite for each backend, privilege and kind of kernel
   clients                programs that people use, unchanged, on our executables, as root and
                            as a user [python-original|ybd|buildstream|sccache] [--required]
@@ -63,6 +65,7 @@ fn dispatch(args: &[String]) -> Result {
         "demo" => demo::run(rest),
         "demo-probe" => demo::probe::run(rest),
         "test" => test::run(rest),
+        "python" => python::run(rest),
         "clients" => clients::run(rest),
         "clients-farm" => clients::farm::run(rest),
         "matrix" => matrix::run(rest),

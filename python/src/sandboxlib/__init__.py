@@ -18,7 +18,7 @@ The functions of this module are those of the backend for this platform.
 from __future__ import annotations
 
 import shlex
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, Sequence, Union
 
 from sandboxlib import _platform, bubblewrap, chroot, linux_user_chroot, utils
 from sandboxlib._backend import CAPTURE, STDOUT
@@ -33,6 +33,7 @@ from sandboxlib._errors import (
     TimeoutExpired,
     UnsupportedError,
 )
+from sandboxlib._finished import Finished
 from sandboxlib._mounts import validate_extra_mounts
 from sandboxlib._platform import executor_for_platform, get_executor
 from sandboxlib._program import run_sandbox_program
@@ -43,6 +44,7 @@ __all__ = [
     "STDOUT",
     "ConfigError",
     "ExecError",
+    "Finished",
     "KilledError",
     "ProgramNotFound",
     "SandboxError",
@@ -67,11 +69,9 @@ __all__ = [
 
 def run_sandbox(
     command: Union[StrOrBytes, Iterable[StrOrBytes]], *args: Any, **sandbox_config: Any
-) -> Tuple[int, Optional[bytes], Optional[bytes]]:
+) -> Finished:
     """``run_sandbox`` of the backend for this platform."""
-    finished: Tuple[int, Optional[bytes], Optional[bytes]] = executor_for_platform().run_sandbox(
-        command, *args, **sandbox_config
-    )
+    finished: Finished = executor_for_platform().run_sandbox(command, *args, **sandbox_config)
     return finished
 
 
@@ -79,7 +79,7 @@ def run_sandbox_with_redirection(
     command: Union[StrOrBytes, Iterable[StrOrBytes]], **sandbox_config: Any
 ) -> int:
     """``run_sandbox_with_redirection`` of the backend for this platform."""
-    return run_sandbox(command, **sandbox_config)[0]
+    return run_sandbox(command, **sandbox_config).exit
 
 
 def degrade_config_for_capabilities(

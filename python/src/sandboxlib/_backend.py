@@ -10,6 +10,7 @@ from typing import IO, Any, Dict, Iterable, List, Mapping, Optional, Sequence, T
 from sandboxlib import _config, _mounts, _program, _run, utils
 from sandboxlib._config import StrOrBytes
 from sandboxlib._errors import ConfigError
+from sandboxlib._finished import Finished
 
 #: For stdout and stderr: return the output, as bytes.
 CAPTURE = subprocess.PIPE
@@ -98,8 +99,8 @@ class Backend:
         stderr: Redirection = CAPTURE,
         *,
         timeout: Optional[float] = None,
-    ) -> Tuple[int, Optional[bytes], Optional[bytes]]:
-        """Run a command in a sandbox, and return (exit code, output, error output).
+    ) -> Finished:
+        """Run a command in a sandbox, and return the tuple (exit code, output, error output).
 
         Parameters:
           command: a list of the program and its arguments. A text is the program alone: nothing is
@@ -123,7 +124,7 @@ class Backend:
           timeout: seconds after which everything in the sandbox is killed. Default: none.
 
         The exit code is the command's own, or 128 + N where signal N killed it. What is not captured is
-        None.
+        None. The tuple has attributes, too: see Finished.
 
         Raises ConfigError, UnsupportedError, SetupError and ExecError where the command was not run;
         KilledError and TimeoutExpired where it was and did not end by itself; ProgramNotFound where
@@ -163,8 +164,7 @@ class Backend:
         self, command: Union[StrOrBytes, Iterable[StrOrBytes]], **sandbox_config: Any
     ) -> int:
         """Run a command as ``run_sandbox`` does, and return its exit code only."""
-        code, _, _ = self.run_sandbox(command, **sandbox_config)
-        return code
+        return self.run_sandbox(command, **sandbox_config).exit
 
 
 def _redirected(name: str, stream: Redirection) -> int:

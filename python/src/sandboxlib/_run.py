@@ -14,6 +14,7 @@ import time
 from typing import IO, Any, Dict, List, Optional, Tuple, Union
 
 from sandboxlib._errors import KilledError, SandboxError, TimeoutExpired, from_event
+from sandboxlib._finished import Finished
 
 #: Where a stream goes: a descriptor, or CAPTURE, STDOUT or DEVNULL of subprocess.
 Stream = Union[int, None]
@@ -21,8 +22,7 @@ Stream = Union[int, None]
 # How long run-sandbox may take to kill a sandbox and to remove what was made for it.
 _GRACE = 30.0
 
-# A command that has started has not ended, and one of which nothing was said has not started.
-_BEFORE_THE_END = (None, "started")
+_BEFORE_THE_END = ["started"]
 
 
 def run(
@@ -32,8 +32,8 @@ def run(
     stdout: Stream,
     stderr: Stream,
     timeout: Optional[float],
-) -> Tuple[int, Optional[bytes], Optional[bytes]]:
-    """Run the command of a configuration to its end: exit code, output, error output."""
+) -> Finished:
+    """Run the command of a configuration to its end."""
     with contextlib.ExitStack() as stack:
         ours, theirs = socket.socketpair()
         stack.enter_context(ours)
@@ -71,6 +71,7 @@ class _Reader:
         self, status: socket.socket, process: "subprocess.Popen[bytes]", timeout: Optional[float]
     ) -> None:
         self.status = status
+        self.process = process
         self.timeout = timeout
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.streams = [process.stdout, process.stderr]
@@ -85,7 +86,7 @@ class _Reader:
                 if stream is not None:
                     os.set_blocking(stream.fileno(), False)
                     selector.register(stream, selectors.EVENT_READ, chunks)
-            while self.status in selector.get_map() and self._last().get("event") in _BEFORE_THE_END:
+            while self.status in selector.get_map() and not self._is_over():
                 for key, _ in selector.select(self._remaining()):
                     some = _read(key.fd)
                     if some == b"":
@@ -103,11 +104,13 @@ class _Reader:
                     break
                 chunks.append(some)
 
-    def _last(self) -> Dict[str, Any]:
-        """The last event that has come whole."""
+    def _events(self) -> List[Dict[str, Any]]:
+        """Those that have come whole."""
         lines = self.told[: self.told.rfind(b"\n") + 1].splitlines()
-        event: Dict[str, Any] = json.loads(lines[-1]) if lines else {}
-        return event
+        return [json.loads(line) for line in lines]
+
+    def _is_over(self) -> bool:
+        return any(event["event"] not in _BEFORE_THE_END for event in self._events())
 
     def _remaining(self) -> Optional[float]:
         if self.deadline is None or self.timeout is None:
@@ -124,20 +127,25 @@ class _Reader:
         )
         return out, err
 
-    def outcome(self) -> Tuple[int, Optional[bytes], Optional[bytes]]:
-        """What the last event says."""
-        event = self._last()
-        name = event.get("event")
-        if name == "exited":
-            return (int(event["status"]), *self._captured())
-        if name == "signaled":
-            # As a shell has it.
-            return (128 + int(event["signal"]), *self._captured())
-        if name == "error":
-            raise from_event(event)
-        if name == "started":
+    def outcome(self) -> Finished:
+        """What the events say."""
+        events = {event["event"]: event for event in self._events()}
+        if "error" in events:
+            raise from_event(events["error"])
+        end = events.get("exited") or events.get("signaled")
+        killed = "started" in events or (self.process.poll() or 0) < 0
+        if end is None and killed:
             raise KilledError("run-sandbox was killed, and the sandbox with it", kind="killed")
-        raise SandboxError("run-sandbox ended without a word of how it went")
+        if end is None:
+            raise SandboxError("run-sandbox ended without a word of how it went")
+        signal = end.get("signal")
+        # As a shell has it.
+        code = int(end["status"]) if signal is None else 128 + int(signal)
+        finished = Finished(code, *self._captured())
+        finished.signal = signal
+        finished.usage = end["usage"]
+        finished.notes = events["started"]["notes"]
+        return finished
 
 
 def _read(fd: int) -> Optional[bytes]:
