@@ -27,12 +27,13 @@ pub(super) struct Caller {
     pub(super) terminal: Option<PathBuf>,
 }
 
-/// Whether the options fit together.
-pub(super) fn check(request: &Request) -> Result<(), BwrapError> {
+/// Whether the options fit together. All but root get a user namespace without asking, and so can have
+/// other ids.
+pub(super) fn check(request: &Request, caller: &Caller) -> Result<(), BwrapError> {
     let has = |word| request.has(word);
     let user = has(Word::UnshareUser);
     let joins = request.join.user.is_some();
-    let ids = request.unshares_user() || joins;
+    let ids = request.unshares_user() || joins || caller.root.is_none();
     let needs = [
         (request.uid.is_some(), ids, "--uid", "--unshare-user or --userns"),
         (request.gid.is_some(), ids, "--gid", "--unshare-user or --userns"),
@@ -50,6 +51,8 @@ pub(super) fn check(request: &Request) -> Result<(), BwrapError> {
     let conflicts = [
         (joins && user, "--userns", "--unshare-user"),
         (joins && has(Word::UnshareUserTry), "--userns", "--unshare-user-try"),
+        // The kernel makes a PID namespace below that of the process itself, not below one it entered.
+        (request.join.processes.is_some() && has(Word::UnsharePid), "--pidns", "--unshare-pid"),
         (
             has(Word::DisableUserns) && request.userns_block.is_some(),
             "--disable-userns",
@@ -185,3 +188,7 @@ fn dev(target: &InsidePath, caller: &Caller) -> Result<Vec<Mount>, BwrapError> {
     }
     Ok(mounts)
 }
+
+#[cfg(test)]
+#[path = "configure_tests.rs"]
+mod tests;

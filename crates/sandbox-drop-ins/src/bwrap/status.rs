@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
+
+use nix::fcntl::OFlag;
+use nix::unistd::{pipe2, write};
 
 use super::descriptor::duplicate;
 use super::error::BwrapError;
@@ -41,6 +44,16 @@ impl Listeners {
         Ok(Self { info, status: open("--json-status-fd", request.json_status)? })
     }
 
+    /// What holds the command back until they have been told, where there is anybody.
+    pub(super) fn gate(&self) -> Result<Option<Gate>, BwrapError> {
+        if self.info.is_none() && self.status.is_none() {
+            return Ok(None);
+        }
+        let (wait, open) =
+            pipe2(OFlag::O_CLOEXEC).map_err(|errno| BwrapError::Gate(errno.into()))?;
+        Ok(Some(Gate { wait, open }))
+    }
+
     /// That the sandbox exists, held by this process.
     pub(super) fn created(&mut self, pid: u32) -> Result<(), BwrapError> {
         if self.info.is_none() && self.status.is_none() {
@@ -61,6 +74,26 @@ impl Listeners {
         if let Some(listener) = &mut self.status {
             let _ = listener.tell(&format!("{{ \"exit-code\": {code} }}\n"));
         }
+    }
+}
+
+/// A pipe that a sandbox waits for.
+#[derive(Debug)]
+pub(super) struct Gate {
+    wait: OwnedFd,
+    open: OwnedFd,
+}
+
+impl Gate {
+    /// The descriptor that it waits for.
+    pub(super) fn number(&self) -> RawFd {
+        self.wait.as_raw_fd()
+    }
+
+    /// Lets it go on.
+    pub(super) fn open(&self) -> Result<(), BwrapError> {
+        let written = write(&self.open, b".");
+        written.map(drop).map_err(|errno| BwrapError::Gate(errno.into()))
     }
 }
 

@@ -39,6 +39,15 @@ fn always(f: &Fixture, more: &[&str]) -> Vec<String> {
     all
 }
 
+/// Only root has to ask for the user namespace in which it is somebody else.
+fn needs_user_namespace(f: &Fixture, option: &str) {
+    let ran = f.inside(&[option, "7"], &["true"]);
+    match f.who {
+        Who::Root => ran.refused(&[option, "needs --unshare-user or --userns"]),
+        Who::Plain => ran.prints(""),
+    }
+}
+
 super::options! {
     "--unshare-all" unshare_all = |f| {
         let script = "id -u; cat /proc/net/dev | wc -l; hostname; echo $$";
@@ -101,11 +110,11 @@ super::options! {
         f.inside(&ids, &["id", "-g"]).prints(&format!("{}\n", f.uid()));
         // It is the caller's own user under another name.
         f.shell(&ids, "touch /tmp/a; stat -c %u /tmp/a; rm /tmp/a").prints("7\n");
-        f.inside(&["--uid", "7"], &["true"]).refused(&["--uid needs --unshare-user or --userns"]);
+        needs_user_namespace(f, "--uid");
     };
     "--gid" gid = |f| {
         f.inside(&["--unshare-user", "--gid", "8"], &["id", "-g"]).prints("8\n");
-        f.inside(&["--gid", "8"], &["true"]).refused(&["--gid needs --unshare-user or --userns"]);
+        needs_user_namespace(f, "--gid");
     };
     "--hostname" hostname = |f| {
         f.inside(&["--unshare-uts", "--hostname", "build-1"], &["hostname"]).prints("build-1\n");
