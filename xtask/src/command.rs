@@ -59,6 +59,14 @@ pub(crate) fn is_root() -> bool {
     stdout(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
 }
 
+/// What only root can do once, for every user from then on.
+pub(crate) fn need_root(what: &str) -> Result {
+    if is_root() {
+        return Ok(());
+    }
+    Err(format!("{what} takes root: run this once as root, and any user can from then on").into())
+}
+
 /// Sees to it that Debian packages are there: installs them as root, else says what to install.
 pub(crate) fn need_packages(packages: &[&str]) -> Result {
     let names = packages.join(" ");

@@ -3,6 +3,7 @@
 mod bench;
 mod check_targets;
 mod ci;
+mod clients;
 mod command;
 mod demo;
 mod deny;
@@ -10,9 +11,11 @@ mod dist;
 mod matrix;
 mod product;
 mod python;
+mod sources;
 mod stage;
 mod test;
 mod tidy;
+mod user;
 mod workspace;
 
 use std::env;
@@ -30,6 +33,8 @@ usage: cargo xtask COMMAND [OPTIONS]
   test                   everything that can be tested on this machine
   python                 the Python package: its tests as root and as a user, and its types
   matrix                 the conformance suite for each backend, privilege and kind of kernel
+  clients                programs that people use, unchanged, on our executables, as root and
+                           as a user [python-original|ybd|buildstream|sccache] [--required]
   bench                  speed and memory beside bubblewrap and a bare floor
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies
@@ -61,6 +66,8 @@ fn dispatch(args: &[String]) -> Result {
         "demo-probe" => demo::probe::run(rest),
         "test" => test::run(rest),
         "python" => python::run(rest),
+        "clients" => clients::run(rest),
+        "clients-farm" => clients::farm::run(rest),
         "matrix" => matrix::run(rest),
         "bench" => bench::run(rest),
         "tidy" => tidy::run(rest),

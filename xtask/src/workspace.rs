@@ -41,13 +41,18 @@ pub(crate) fn run_sandbox() -> Result<PathBuf> {
     if let Some(existing) = env::var_os("SANDBOXLIB_RUN_SANDBOX") {
         return Ok(Path::new(&existing).canonicalize()?);
     }
-    let build = ["build", "--package", "sandbox-cli", "--bin", "run-sandbox"];
+    build("sandbox-cli", "run-sandbox")
+}
+
+/// Builds a program with the development profile, and says where it is.
+pub(crate) fn build(package: &str, program: &str) -> Result<PathBuf> {
+    let build = ["build", "--package", package, "--bin", program];
     let messages =
         command::stdout(cargo().args(build).arg("--message-format=json-render-diagnostics"))?;
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "run-sandbox")
+        .filter(|message| message["target"]["name"] == program)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .ok_or_else(|| "cargo built no run-sandbox".into())
+        .ok_or_else(|| format!("cargo built no {program}").into())
 }

@@ -1,18 +1,16 @@
 //! `cargo xtask demo debian`: an upstream source package built and tested in a Debian tree,
 //! offline, as root and as a user without an account.
 
-use std::fmt;
 use std::fs;
-use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use crate::demo::debian_tree;
 use crate::stage::{self, TempDir};
-use crate::{Result, command, workspace};
+use crate::user::User;
+use crate::{Result, command, sources, workspace};
 
-const MIRROR: &str = "http://deb.debian.org/debian";
 const EXPECTED: &str = "Hello, world!\n";
 
 struct Package {
@@ -40,7 +38,8 @@ struct Options {
 
 impl Options {
     fn parse(args: &[String]) -> Result<Self> {
-        let mut options = Self { package: &PACKAGES[0], mirror: MIRROR.to_owned(), fresh: false };
+        let mut options =
+            Self { package: &PACKAGES[0], mirror: sources::MIRROR.to_owned(), fresh: false };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} takes a value"));
@@ -71,9 +70,8 @@ pub(super) fn run(args: &[String]) -> Result {
     let (tree, source) = debian_tree::prepare(&stage, options.package.name, &options.mirror)?;
     let run_sandbox = workspace::run_sandbox()?;
 
-    let users = if command::is_root() { &[User::Root, User::Plain][..] } else { &[User::Caller] };
     let mut failures = Vec::new();
-    for user in users {
+    for user in User::all() {
         println!("{} {} in {}", options.package.name, user, tree.display());
         // The stage may be root's, from an earlier run.
         let own = TempDir::new("demo")?;
@@ -92,41 +90,6 @@ pub(super) fn run(args: &[String]) -> Result {
         }
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join(", ").into()) }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum User {
-    /// Root, which started this.
-    Root,
-    /// Somebody without an account, by root's leave.
-    Plain,
-    /// Whoever started this.
-    Caller,
-}
-
-impl User {
-    fn command(self, program: &Path) -> Command {
-        match self {
-            Self::Root | Self::Caller => Command::new(program),
-            Self::Plain => {
-                let uid = stage::UNPRIVILEGED;
-                let mut setpriv = Command::new("setpriv");
-                setpriv.arg(format!("--reuid={uid}")).arg(format!("--regid={uid}"));
-                setpriv.arg("--clear-groups").arg("--").arg(program);
-                setpriv
-            }
-        }
-    }
-}
-
-impl fmt::Display for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => write!(f, "as root"),
-            Self::Plain => write!(f, "as uid {}", stage::UNPRIVILEGED),
-            Self::Caller => write!(f, "as you"),
-        }
-    }
 }
 
 struct Build<'a> {
@@ -150,11 +113,7 @@ impl Build<'_> {
         // The user may be unable to reach the one in the target folder.
         let run_sandbox = copy_into(&self.folder, run_sandbox)?;
         let archive = copy_into(&self.folder.join("work"), source)?;
-        if let User::Plain = self.user {
-            let id = Some(stage::UNPRIVILEGED);
-            chown(self.folder.join("work"), id, id)?;
-            chown(&archive, id, id)?;
-        }
+        self.user.own(&self.folder.join("work"))?;
         let archive = archive.file_name().unwrap_or_default().display().to_string();
         // Unpacked inside, where the owners in the archive don't exist.
         let unpack = format!("tar --no-same-owner --strip-components=1 -xf {archive}");
@@ -226,7 +185,7 @@ mod tests {
     fn hello_is_the_default() {
         let options = parse(&[]).unwrap();
         assert_eq!((options.package.name, options.fresh), ("hello", false));
-        assert_eq!(options.mirror, MIRROR);
+        assert_eq!(options.mirror, sources::MIRROR);
     }
 
     #[test]

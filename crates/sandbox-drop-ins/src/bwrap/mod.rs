@@ -1,10 +1,25 @@
 //! `bwrap`: the command line of bubblewrap.
+//!
+//! ```text
+//! words --args--> Request --configure--> SandboxConfig --Launcher--> exit status
+//! ```
+//!
+//! `options` is the one list of options, from which the help is made; `args` takes words apart and
+//! opens nothing; `configure` reads what is to be read and makes the configuration; `run` starts it,
+//! and tells those who asked about it (`status`).
 
-use std::ffi::OsString;
-use std::process::ExitCode;
+mod args;
+mod capabilities;
+mod configure;
+mod descriptor;
+mod environment;
+mod error;
+mod join;
+mod mounts;
+mod numbers;
+mod options;
+mod request;
+mod run;
+mod status;
 
-/// Runs `bwrap` with these words, the program's name first.
-pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    drop(words.into_iter());
-    ExitCode::FAILURE
-}
+pub use run::run;

@@ -24,11 +24,22 @@ pub(super) struct State<'a> {
     pub(super) told: Option<FileId>,
     /// A tmpfs below the new root, where the plan needs one.
     pub(super) scratch: i32,
+    /// How the new root lies on the host's.
+    stack: Stack,
     /// Where the caller listens.
     pub(super) socket: i32,
     /// A pidfd of the caller.
     caller: i32,
     pub(super) rights: Rights,
+}
+
+/// What is mounted on the host's root directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stack {
+    /// The new root.
+    Root,
+    /// Several trees, one on the other; the new root is on top.
+    Trees,
 }
 
 /// With what rights the child acts on the host's files.
@@ -44,7 +55,8 @@ impl<'a> State<'a> {
     pub(super) fn new(descriptors: &Descriptors, rights: Rights) -> Self {
         let Descriptors { socket, caller, .. } = *descriptors;
         let root = libc::AT_FDCWD;
-        Self { root, parent: None, told: None, scratch: -1, socket, caller, rights }
+        let (scratch, stack) = (-1, Stack::Root);
+        Self { root, parent: None, told: None, scratch, stack, socket, caller, rights }
     }
 
     /// Opens the directory to make something in. It stays the state's.
@@ -66,6 +78,7 @@ impl<'a> State<'a> {
             // A path that starts at a directory stays below what is mounted on that; `..` of a root
             // leads to itself, and then to the top of what is mounted on it.
             self.root = inside_directory(self.root, c"..")?;
+            self.stack = Stack::Trees;
         }
         Ok(())
     }
@@ -101,15 +114,12 @@ impl Act {
             }
             Self::Make(target) => make::target(target, state),
             Self::Scratch => {
-                state.scratch = kernel::new_tmpfs(c"0700")?;
-                kernel::attach_over_root(state.scratch)
+                state.scratch = scratch()?;
+                state.stack = Stack::Trees;
+                Ok(())
             }
             Self::BindDescriptor { descriptor, source, target, attributes, depth } => {
-                let tree = kernel::clone_tree(libc::AT_FDCWD, source, *depth)?;
-                if !is_same_file(tree, *descriptor) {
-                    kernel::close(tree);
-                    return Err(libc::ESTALE);
-                }
+                let tree = clone_same(source, *descriptor, *depth)?;
                 attach(tree, *attributes, *depth, inside(state.root, target))?;
                 state.mounted(target)
             }
@@ -170,7 +180,8 @@ impl Act {
             }
             Self::PivotRoot => {
                 kernel::change_directory(state.root)?;
-                kernel::pivot_root_here()
+                kernel::pivot_root_here()?;
+                if state.stack == Stack::Trees { detach_others() } else { Ok(()) }
             }
             Self::Chroot => {
                 kernel::change_directory(state.root)?;
@@ -192,9 +203,23 @@ fn inside_directory(root: i32, path: &CStr) -> Result<i32, Errno> {
     kernel::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY)
 }
 
-fn is_same_file(one: i32, other: i32) -> bool {
+/// A copy of the mount at a path, where that is what a descriptor refers to.
+fn clone_same(path: &CStr, descriptor: i32, depth: Depth) -> Result<i32, Errno> {
     let which = |fd| kernel::stat(fd).map(|id| (id.device, id.inode));
-    which(one).is_ok() && which(one) == which(other)
+    let tree = kernel::clone_tree(libc::AT_FDCWD, path, depth)?;
+    if which(tree).is_ok() && which(tree) == which(descriptor) {
+        return Ok(tree);
+    }
+    kernel::close(tree);
+    Err(libc::ESTALE)
+}
+
+/// A tmpfs on the host's root directory that no copy takes along.
+fn scratch() -> Result<i32, Errno> {
+    let scratch = kernel::new_tmpfs(c"0700")?;
+    kernel::attach_over_root(scratch)?;
+    kernel::set_propagation(scratch, libc::MS_UNBINDABLE)?;
+    Ok(scratch)
 }
 
 /// A copy of the mount at a path, as it is now.
@@ -236,6 +261,21 @@ fn note(id: Option<usize>, root: i32, path: &CStr, program: &Program) -> Result<
     let found = kernel::mount_id(mount);
     kernel::close(mount);
     found.map(|id| slot.store(id, Relaxed))
+}
+
+/// What was stacked on the old root is on the new one after a pivot, one above the other, and the first of
+/// it is gone. `..` of the root leads to the top.
+fn detach_others() -> Result<(), Errno> {
+    loop {
+        let (root, top) = (open_directory(c"/")?, open_directory(c"/..")?);
+        let ids = (kernel::mount_id(root), kernel::mount_id(top));
+        kernel::close(root);
+        kernel::close(top);
+        if ids.0? == ids.1? {
+            return Ok(());
+        }
+        kernel::detach_top()?;
+    }
 }
 
 fn open_directory(path: &CStr) -> Result<i32, Errno> {

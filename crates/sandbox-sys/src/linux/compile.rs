@@ -5,8 +5,10 @@ use std::env;
 use std::ffi::CString;
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use sandbox_core::{InsidePath, Missing, NewFilesystem, Plan, Step};
+use sandbox_core::{InsidePath, Missing, NewFilesystem, Plan, Recursion, Step};
 
 use super::filesystems::{attributes, depth, mount};
 use super::image::image;
@@ -32,7 +34,7 @@ pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
             compiler.reopened.entry(path.clone()).or_insert(slot);
         }
     }
-    let mut scratch = steps.iter().any(|step| matches!(step, Step::BindData { .. }));
+    let mut scratch = steps.iter().any(needs_scratch);
     for (index, step) in (0..).zip(steps) {
         compiler.step = index;
         if matches!(step, Step::RootTree(_) | Step::RootEmpty) && scratch {
@@ -246,6 +248,21 @@ fn descriptors_file(descriptor: i32) -> io::Result<Metadata> {
         io::ErrorKind::NotFound => io::Error::from_raw_os_error(libc::EBADF),
         _ => error,
     })
+}
+
+/// Whether a step needs a tmpfs below the new root: for a file in memory, or to leave the sandbox's own
+/// roots out of a copy of the host's.
+fn needs_scratch(step: &Step) -> bool {
+    let is_root = |path: &Path| {
+        let which = |path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        which(path).is_some() && which(path) == which(Path::new("/"))
+    };
+    match step {
+        Step::BindData { .. } => true,
+        Step::Bind { source, recursion, .. } => *recursion != Recursion::Single && is_root(source),
+        Step::BindDescriptor { descriptor, .. } => is_root(descriptors_path(*descriptor).as_ref()),
+        _ => false,
+    }
 }
 
 fn kind_of(metadata: &Metadata) -> TargetKind {

@@ -104,9 +104,11 @@ fn in_memory(
     let file = file?;
     let written = kernel::write_all(file, content);
     kernel::close(file);
-    // The kernel attaches nothing that has no name any more.
+    // Nothing is copied of a mount that is unbindable, and nothing attached that has no name any more.
     written
+        .and_then(|()| kernel::set_propagation(scratch, libc::MS_PRIVATE))
         .and_then(|()| kernel::clone_tree(scratch, NAME, Depth::Single))
+        .and_then(|tree| kernel::set_propagation(scratch, libc::MS_UNBINDABLE).map(|()| tree))
         .and_then(attach)
         .and_then(|()| kernel::remove(scratch, NAME, 0))
 }

@@ -33,7 +33,8 @@ pub(super) enum Act {
         content: Vec<u8>,
     },
     PrivateMounts,
-    /// A tmpfs, for files in memory, is attached below where the new root comes.
+    /// A tmpfs is attached below where the new root comes. Files in memory are made in it; and recursive
+    /// copies of the host's root leave it out, and with it all that is on it.
     Scratch,
     RootTree(CString),
     RootDirectory(CString),

@@ -5,7 +5,9 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 
-use sandbox_core::{Feature, Filesystem, Mount, MountFlag, Recursion, SandboxConfigBuilder};
+use sandbox_core::{
+    Feature, Filesystem, Isolation, Mount, MountFlag, Recursion, SandboxConfigBuilder,
+};
 
 use super::mounts::tmpfs;
 use crate::case::{Case, Need};
@@ -14,6 +16,13 @@ use crate::world::World;
 
 const FILES: Need = Need::Has(Feature::MountFiles);
 const EMPTY: &[Need] = &[FILES, Need::Has(Feature::RootEmpty), Need::Has(Feature::MountBind)];
+
+const BARE: &[Need] = &[
+    FILES,
+    Need::Has(Feature::RootEmpty),
+    Need::Has(Feature::MountBind),
+    Need::Has(Feature::ProcessesIsolated),
+];
 
 pub(super) const CASES: &[Case] = &[
     Case::new("made/directories-files-links", EMPTY, all_kinds).without_tree(),
@@ -26,6 +35,8 @@ pub(super) const CASES: &[Case] = &[
     Case::new("made/descriptor-closed", &[Need::Has(Feature::MountDescriptor)], closed),
     Case::new("made/if-present", &[Need::Has(Feature::MountBind)], if_present),
     Case::new("made/over-the-root", EMPTY, over_root).without_tree(),
+    Case::new("made/nothing-below-the-root", BARE, nothing_below).without_tree(),
+    Case::new("made/hosts-root-elsewhere", &[Need::Has(Feature::MountBind)], hosts_root),
     Case::new("made/overlay-over-the-root", &[Need::Has(Feature::MountOverlay)], overlay_root),
     Case::new("made/temporary-overlay", &[Need::Has(Feature::MountOverlay)], temporary_overlay),
     Case::new(
@@ -187,6 +198,33 @@ fn over_root(w: &World<'_>) -> Check {
         .mount(Mount::bind(w.tree(), "/")?)
         .mount(Mount::new("/", tmpfs())?);
     w.refuses_naming(twice, &["/bin/probe"])
+}
+
+/// Of the roots that were covered, and of the host's, none is left, not even by `..` of the root.
+fn nothing_below(w: &World<'_>) -> Check {
+    let data = Filesystem::Data { content: b"data".into(), mode: None };
+    let config = World::rootless("ls /.. , read /proc/self/mountinfo")
+        .empty_root()
+        .processes(Isolation::Isolated)
+        .mount(Mount::new("/covered", directory(None))?)
+        .mount(Mount::bind(w.shared(), "/")?)
+        .mount(Mount::bind(w.tree(), "/")?)
+        .mount(Mount::new("/data/file", data)?)
+        .mount(Mount::new("/proc", Filesystem::Proc)?);
+    let said = w.says(config)?;
+    let (top, table) = said.split_once('\n').unwrap_or_default();
+    same("above the root", top, "bin data dev etc proc tmp work work2")?;
+    let places = table.lines().filter_map(|line| line.split(' ').nth(4));
+    let odd: Vec<_> = places.clone().filter(|place| !place.starts_with("/proc")).collect();
+    same("mounts", odd, ["/", "/data/file"])
+}
+
+/// The roots of the sandbox are mounted over the host's, and must not come along with it.
+fn hosts_root(w: &World<'_>) -> Check {
+    let config = w
+        .probe("exists /data/usr , exists /data/etc/marker , exists /etc/marker")
+        .mount(Mount::bind("/", "/data")?);
+    same("inside", w.says(config)?, "ok\nENOENT\nok")
 }
 
 fn overlay_root(w: &World<'_>) -> Check {

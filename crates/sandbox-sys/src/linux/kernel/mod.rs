@@ -27,8 +27,8 @@ pub(super) use files::{
     remove, stat, stat_in, symlink, umask, write_all,
 };
 pub(super) use mounts::{
-    Depth, attach, attach_over_root, clone_tree, make_mounts_private, make_writable, mount_here,
-    new_filesystem, new_tmpfs, pivot_root_here, set_attributes,
+    Depth, attach, attach_over_root, clone_tree, detach_top, make_mounts_private, make_writable,
+    mount_here, new_filesystem, new_tmpfs, pivot_root_here, set_attributes, set_propagation,
 };
 
 pub(super) use process::{

@@ -9,8 +9,13 @@ use super::{Errno, Fd, call, change_directory_path, close, descriptor, text, wor
 /// detached, as the manual page has it.
 pub(in crate::linux) fn pivot_root_here() -> Result<(), Errno> {
     call(libc::SYS_pivot_root, [text(c"."), text(c".")])?;
-    call(libc::SYS_umount2, [text(c"."), word(libc::MNT_DETACH)])?;
+    detach_top()?;
     change_directory_path(c"/")
+}
+
+/// umount2(2) of the topmost mount on the working directory.
+pub(in crate::linux) fn detach_top() -> Result<(), Errno> {
+    call(libc::SYS_umount2, [text(c"."), word(libc::MNT_DETACH)]).map(drop)
 }
 
 /// mount(2) on the working directory. `data` and `source` are text.
@@ -91,11 +96,21 @@ pub(in crate::linux) fn make_writable(tree: Fd) -> Result<(), Errno> {
     change_attributes(tree, 0, libc::MOUNT_ATTR_RDONLY, Depth::Single)
 }
 
+/// mount_setattr(2) that sets the propagation (`MS_PRIVATE` and the like) of one mount.
+pub(in crate::linux) fn set_propagation(tree: Fd, kind: libc::c_ulong) -> Result<(), Errno> {
+    let attr = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: kind, userns_fd: 0 };
+    change(tree, &attr, Depth::Single)
+}
+
 fn change_attributes(tree: Fd, set: u64, clear: u64, depth: Depth) -> Result<(), Errno> {
     let attr = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    change(tree, &attr, depth)
+}
+
+fn change(tree: Fd, attr: &libc::mount_attr, depth: Depth) -> Result<(), Errno> {
     let flags = word(libc::AT_EMPTY_PATH | depth.flag());
     let size = size_of::<libc::mount_attr>();
-    let words = [word(tree), text(c""), flags, from_ref(&attr) as usize, size];
+    let words = [word(tree), text(c""), flags, from_ref(attr) as usize, size];
     call(libc::SYS_mount_setattr, words).map(drop)
 }
 

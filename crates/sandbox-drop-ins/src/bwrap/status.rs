@@ -1,0 +1,125 @@
+//! What is told of the sandbox as JSON: `--info-fd` and `--json-status-fd`.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+
+use nix::fcntl::OFlag;
+use nix::unistd::{pipe2, write};
+
+use super::descriptor::duplicate;
+use super::error::BwrapError;
+use super::request::Request;
+
+/// The kinds of namespaces, by their names in `/proc/PID/ns`. A user namespace is not told.
+const KINDS: [&str; 6] = ["cgroup", "ipc", "mnt", "net", "pid", "uts"];
+
+/// Those who asked to be told.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    info: Option<Listener>,
+    status: Option<Listener>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    option: &'static str,
+    number: RawFd,
+    file: File,
+}
+
+impl Listeners {
+    /// Makes sure that both can be told.
+    pub(super) fn of(request: &Request) -> Result<Self, BwrapError> {
+        let open = |option, number: Option<RawFd>| {
+            let open = |number| match duplicate(number) {
+                Ok(file) => Ok(Listener { option, number, file: file.into() }),
+                Err(source) => Err(BwrapError::Descriptor { option, number, source }),
+            };
+            number.map(open).transpose()
+        };
+        let info = open("--info-fd", request.info)?;
+        Ok(Self { info, status: open("--json-status-fd", request.json_status)? })
+    }
+
+    /// What holds the command back until they have been told, where there is anybody.
+    pub(super) fn gate(&self) -> Result<Option<Gate>, BwrapError> {
+        if self.info.is_none() && self.status.is_none() {
+            return Ok(None);
+        }
+        let (wait, open) =
+            pipe2(OFlag::O_CLOEXEC).map_err(|errno| BwrapError::Gate(errno.into()))?;
+        Ok(Some(Gate { wait, open }))
+    }
+
+    /// That the sandbox exists, held by this process.
+    pub(super) fn created(&mut self, pid: u32) -> Result<(), BwrapError> {
+        if self.info.is_none() && self.status.is_none() {
+            return Ok(());
+        }
+        let members = members(pid);
+        if let Some(listener) = &mut self.info {
+            listener.tell(&format!("{{\n    {}\n}}\n", members.join(",\n    ")))?;
+        }
+        if let Some(listener) = &mut self.status {
+            listener.tell(&format!("{{ {} }}\n", members.join(", ")))?;
+        }
+        Ok(())
+    }
+
+    /// How the command has ended. Nobody may be there any more to hear it.
+    pub(super) fn ended(mut self, code: u8) {
+        if let Some(listener) = &mut self.status {
+            let _ = listener.tell(&format!("{{ \"exit-code\": {code} }}\n"));
+        }
+    }
+}
+
+/// A pipe that a sandbox waits for.
+#[derive(Debug)]
+pub(super) struct Gate {
+    wait: OwnedFd,
+    open: OwnedFd,
+}
+
+impl Gate {
+    /// The descriptor that it waits for.
+    pub(super) fn number(&self) -> RawFd {
+        self.wait.as_raw_fd()
+    }
+
+    /// Lets it go on.
+    pub(super) fn open(&self) -> Result<(), BwrapError> {
+        let written = write(&self.open, b".");
+        written.map(drop).map_err(|errno| BwrapError::Gate(errno.into()))
+    }
+}
+
+impl Listener {
+    fn tell(&mut self, text: &str) -> Result<(), BwrapError> {
+        let (option, number) = (self.option, self.number);
+        let told = self.file.write_all(text.as_bytes());
+        told.map_err(|source| BwrapError::Descriptor { option, number, source })
+    }
+}
+
+/// The process and its namespaces, as far as they are not this process's, too.
+fn members(pid: u32) -> Vec<String> {
+    let mut members = vec![format!("\"child-pid\": {pid}")];
+    for kind in KINDS {
+        let inode = |process: &str| namespace(process, kind).ok();
+        let (theirs, ours) = (inode(&pid.to_string()), inode("self"));
+        if let Some(inode) = theirs.filter(|_| theirs != ours) {
+            let mut member = String::new();
+            let _ = write!(member, "\"{kind}-namespace\": {inode}");
+            members.push(member);
+        }
+    }
+    members
+}
+
+fn namespace(process: &str, kind: &str) -> io::Result<u64> {
+    Ok(fs::metadata(format!("/proc/{process}/ns/{kind}"))?.ino())
+}
