@@ -5,9 +5,9 @@ use std::os::fd::RawFd;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::descriptor::duplicate;
 use super::error::BwrapError;
 use super::request::Join;
+use sandbox_sys::inherited;
 
 /// Enters them: the user namespaces first, as they give the rights to the rest.
 ///
@@ -31,7 +31,7 @@ pub(super) fn enter(join: Join) -> Result<(), BwrapError> {
 }
 
 fn enter_one(number: RawFd, kind: CloneFlags) -> std::io::Result<()> {
-    Ok(setns(duplicate(number)?, kind)?)
+    Ok(setns(inherited(number)?, kind)?)
 }
 
 /// Whether no user namespace can be made from here on. Found by trying: if that works, this process is

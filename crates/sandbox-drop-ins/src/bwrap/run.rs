@@ -16,7 +16,7 @@ use sandbox_sys::{HeldSignals, Launcher, WaitError};
 use super::args::{Action, parse};
 use super::capabilities::Own;
 use super::configure::{Caller, check, configure, policy};
-use super::descriptor::{duplicate, read_all};
+use super::descriptor::read_all;
 use super::environment::Callers;
 use super::error::BwrapError;
 use super::join;
@@ -24,6 +24,7 @@ use super::options::{VERSION, Word, help};
 use super::request::Request;
 use super::status::{Gate, Listeners};
 use crate::setuid;
+use sandbox_sys::inherited;
 
 static BACKENDS: [&dyn Backend; 1] = [&sandbox_luc::LinuxUserChroot];
 
@@ -108,7 +109,7 @@ fn check_open(request: &Request) -> Result<(), BwrapError> {
     ];
     for (option, number) in kept.into_iter().chain(passed) {
         if let Some(number) = number {
-            duplicate(number).map_err(|source| BwrapError::Descriptor {
+            inherited(number).map_err(|source| BwrapError::Descriptor {
                 option,
                 number,
                 source,

@@ -9,9 +9,9 @@ use std::os::unix::fs::MetadataExt;
 use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, write};
 
-use super::descriptor::duplicate;
 use super::error::BwrapError;
 use super::request::Request;
+use sandbox_sys::inherited;
 
 /// The kinds of namespaces, by their names in `/proc/PID/ns`. A user namespace is not told.
 const KINDS: [&str; 6] = ["cgroup", "ipc", "mnt", "net", "pid", "uts"];
@@ -34,7 +34,7 @@ impl Listeners {
     /// Makes sure that both can be told.
     pub(super) fn of(request: &Request) -> Result<Self, BwrapError> {
         let open = |option, number: Option<RawFd>| {
-            let open = |number| match duplicate(number) {
+            let open = |number| match inherited(number) {
                 Ok(file) => Ok(Listener { option, number, file: file.into() }),
                 Err(source) => Err(BwrapError::Descriptor { option, number, source }),
             };
