@@ -135,20 +135,22 @@ fn namespaces(config: &mut SandboxConfig, request: &Request) {
     }
 }
 
-/// The settings that were asked for with `-try` may step down, and no others.
+/// The settings that were asked for with `-try` may step down, and no others. Without the user namespace
+/// that makes another id a name for the caller's own, root would become somebody else.
 pub(super) fn policy(request: &Request) -> Policy {
+    let ids = request.uid.is_some() || request.gid.is_some();
+    let asked = |tried, required| request.has(tried) && !request.has(required);
     let tried = [
-        (Word::UnshareUserTry, Word::UnshareUser, Setting::UserNamespace),
-        (Word::UnshareCgroupTry, Word::UnshareCgroup, Setting::Cgroup),
+        (Setting::UserNamespace, asked(Word::UnshareUserTry, Word::UnshareUser) && !ids),
+        (Setting::Cgroup, asked(Word::UnshareCgroupTry, Word::UnshareCgroup)),
     ];
-    let tried =
-        tried.iter().filter(|(tried, required, _)| request.has(*tried) && !request.has(*required));
-    let tried: Vec<_> = tried.map(|(_, _, setting)| *setting).collect();
-    if tried.is_empty() {
+    let may_lower: Vec<_> =
+        tried.into_iter().filter(|(_, tried)| *tried).map(|(setting, _)| setting).collect();
+    if may_lower.is_empty() {
         return Policy::Require;
     }
     let all = Feature::ALL.iter().map(|feature| feature.setting());
-    let except: BTreeSet<_> = all.filter(|setting| !tried.contains(setting)).collect();
+    let except: BTreeSet<_> = all.filter(|setting| !may_lower.contains(setting)).collect();
     Policy::BestEffort { except }
 }
 

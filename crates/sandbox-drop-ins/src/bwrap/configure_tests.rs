@@ -81,7 +81,9 @@ fn only_what_is_tried_may_step_down() {
     };
     assert!(!except.contains(&Setting::Cgroup));
     assert!(except.contains(&Setting::UserNamespace) && except.contains(&Setting::Network));
-    for required in ["true", "--unshare-cgroup-try --unshare-cgroup true"] {
+    for required in
+        ["true", "--unshare-user-try --uid 1 true", "--unshare-cgroup-try --unshare-cgroup true"]
+    {
         assert_eq!(policy(&request(required)), Policy::Require);
     }
 }
