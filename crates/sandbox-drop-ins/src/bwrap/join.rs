@@ -4,10 +4,10 @@ use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
+use sandbox_sys::inherited;
 
 use super::error::BwrapError;
 use super::request::Join;
-use sandbox_sys::inherited;
 
 /// Enters them: the user namespaces first, as they give the rights to the rest.
 ///

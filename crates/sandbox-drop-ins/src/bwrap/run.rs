@@ -11,7 +11,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getgid, getppid, getuid};
 use sandbox_core::{Backend, Preference};
-use sandbox_sys::{HeldSignals, Launcher, WaitError};
+use sandbox_sys::{HeldSignals, Launcher, WaitError, inherited};
 
 use super::args::{Action, parse};
 use super::capabilities::Own;
@@ -24,7 +24,6 @@ use super::options::{VERSION, Word, help};
 use super::request::Request;
 use super::status::{Gate, Listeners};
 use crate::setuid;
-use sandbox_sys::inherited;
 
 static BACKENDS: [&dyn Backend; 1] = [&sandbox_luc::LinuxUserChroot];
 

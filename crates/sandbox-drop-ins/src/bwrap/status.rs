@@ -8,10 +8,10 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, write};
+use sandbox_sys::inherited;
 
 use super::error::BwrapError;
 use super::request::Request;
-use sandbox_sys::inherited;
 
 /// The kinds of namespaces, by their names in `/proc/PID/ns`. A user namespace is not told.
 const KINDS: [&str; 6] = ["cgroup", "ipc", "mnt", "net", "pid", "uts"];
