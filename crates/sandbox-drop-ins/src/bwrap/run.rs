@@ -11,12 +11,12 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getgid, getppid, getuid};
 use sandbox_core::{Backend, Preference};
-use sandbox_sys::{HeldSignals, Launcher, WaitError};
+use sandbox_sys::{HeldSignals, Launcher, WaitError, inherited};
 
 use super::args::{Action, parse};
 use super::capabilities::Own;
 use super::configure::{Caller, check, configure, policy};
-use super::descriptor::{duplicate, read_all};
+use super::descriptor::read_all;
 use super::environment::Callers;
 use super::error::BwrapError;
 use super::join;
@@ -108,7 +108,7 @@ fn check_open(request: &Request) -> Result<(), BwrapError> {
     ];
     for (option, number) in kept.into_iter().chain(passed) {
         if let Some(number) = number {
-            duplicate(number).map_err(|source| BwrapError::Descriptor {
+            inherited(number).map_err(|source| BwrapError::Descriptor {
                 option,
                 number,
                 source,

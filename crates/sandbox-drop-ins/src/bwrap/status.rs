@@ -8,8 +8,8 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, write};
+use sandbox_sys::inherited;
 
-use super::descriptor::duplicate;
 use super::error::BwrapError;
 use super::request::Request;
 
@@ -34,7 +34,7 @@ impl Listeners {
     /// Makes sure that both can be told.
     pub(super) fn of(request: &Request) -> Result<Self, BwrapError> {
         let open = |option, number: Option<RawFd>| {
-            let open = |number| match duplicate(number) {
+            let open = |number| match inherited(number) {
                 Ok(file) => Ok(Listener { option, number, file: file.into() }),
                 Err(source) => Err(BwrapError::Descriptor { option, number, source }),
             };

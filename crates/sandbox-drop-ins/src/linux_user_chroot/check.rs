@@ -15,6 +15,9 @@ use sandbox_core::InsidePath;
 use super::arguments::{MountOption, Options};
 use super::failure::{Call, Failure};
 
+/// How often the kernel is asked for a path that it cannot be sure of.
+const TRIES: u32 = 1000;
+
 /// Where each mount goes, in order; `/` where it is the root by another name.
 pub(super) fn places(options: &Options) -> Result<Vec<InsidePath>, Failure> {
     let tree = Tree::open(&options.root);
@@ -93,8 +96,12 @@ impl Tree {
     fn find(&self, path: &Path) -> Result<Option<InsidePath>, Errno> {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        let found = openat2(self.root.as_fd(), path, how)?;
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        // Where somebody mounts or renames meanwhile, the kernel's answer to `..` is "try again".
+        let found = (0..TRIES)
+            .map(|_| openat2(self.root.as_fd(), path, how))
+            .find(|found| !matches!(found, Err(Errno::EAGAIN)))
+            .unwrap_or(Err(Errno::EAGAIN))?;
         let inside = self.path.as_ref().zip(path_of(&found)).and_then(|(root, found)| {
             let inside = Path::new("/").join(found.strip_prefix(root).ok()?);
             InsidePath::absolute(inside, "DEST").ok()

@@ -149,3 +149,96 @@ fn call_of(step: &Step, errno: Errno, options: &Options, places: &[InsidePath]) 
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use sandbox_core::{IdMap, Missing, Recursion};
+
+    use super::*;
+
+    fn path(path: &str) -> InsidePath {
+        InsidePath::absolute(path, "test").unwrap()
+    }
+
+    fn bind(source: &str, target: &str, flags: &[MountFlag]) -> Step {
+        Step::Bind {
+            source: source.into(),
+            target: path(target),
+            recursion: Recursion::SinglePreferred,
+            flags: flags.to_vec(),
+            missing: Missing::Fails,
+        }
+    }
+
+    /// Those that cannot be brought about from outside, too.
+    #[test]
+    fn each_step_is_told_as_the_c_program_would() {
+        let options = Options {
+            mounts: vec![
+                MountOption::Bind { source: "/s".into(), at: "/bound".into() },
+                MountOption::ReadOnly { at: "/read".into() },
+                MountOption::Proc { at: "/proc".into() },
+                MountOption::Devices { at: "/dev".into() },
+            ],
+            ..Options::default()
+        };
+        let places = ["/bound", "/read", "/proc", "/dev"].map(path);
+        let restrict = Step::Restrict {
+            target: path("/read"),
+            recursion: Recursion::SinglePreferred,
+            flags: vec![MountFlag::ReadOnly],
+            missing: Missing::Fails,
+        };
+        let id = IdMap { inside: 1, outside: 1 };
+        let tmpfs = NewFilesystem::Tmpfs { size: None, mode: 0o755 };
+        let mount =
+            |filesystem, at: &str| Step::Mount { filesystem, target: path(at), flags: Vec::new() };
+        for (step, errno, message) in [
+            (Step::MapIds { uid: id, gid: id }, Errno::EPERM, "clone: Operation not permitted"),
+            (Step::NoNewPrivileges, Errno::EINVAL, "prctl (PR_SET_NO_NEW_PRIVS): Invalid argument"),
+            (Step::PrivateMounts, Errno::EINVAL, "mount(/, MS_PRIVATE | MS_REC): Invalid argument"),
+            (Step::RootTree("/r".into()), Errno::ENOTDIR, "chdir: Not a directory"),
+            (Step::PivotRoot, Errno::EINVAL, "mount (MS_MOVE): Invalid argument"),
+            (Step::ChangeDirectory(path("/")), Errno::ENOENT, "chdir: No such file or directory"),
+            (
+                bind("/s", "/bound", &[]),
+                Errno::ENOENT,
+                "mount (MS_BIND): No such file or directory",
+            ),
+            (
+                bind("/r", "/", &[MountFlag::ReadOnly]),
+                Errno::EPERM,
+                "mount (MS_BIND | MS_RDONLY): Operation not permitted",
+            ),
+            (restrict.clone(), Errno::ENOENT, "mount (MS_BIND): No such file or directory"),
+            (restrict, Errno::EPERM, "mount (MS_BIND | MS_RDONLY): Operation not permitted"),
+            (
+                mount(NewFilesystem::Proc, "/proc"),
+                Errno::EPERM,
+                "mount (\"proc\"): Operation not permitted",
+            ),
+            (
+                bind("/proc", "/proc", &[]),
+                Errno::EPERM,
+                "mount (\"proc\"): Operation not permitted",
+            ),
+            (mount(tmpfs, "/dev"), Errno::ENOSPC, "setting up devapi: No space left on device"),
+            (
+                bind("/dev/null", "/dev/null", &[]),
+                Errno::ENOENT,
+                "setting up devapi: No such file or directory",
+            ),
+        ] {
+            let call = call_of(&step, errno, &options, &places).unwrap();
+            assert_eq!(Failure::call(call, errno).to_string(), message, "{step}");
+        }
+        assert!(call_of(&Step::DropCapabilities, Errno::EPERM, &options, &places).is_none());
+    }
+
+    #[test]
+    fn a_reason_is_a_line_of_its_own() {
+        let (call, errno) = (Call::Clone, Errno::EPERM);
+        let told = Failure::Call { call, errno, reason: Some("why".to_owned()) }.to_string();
+        assert_eq!(told, "clone: Operation not permitted\nlinux-user-chroot: why");
+    }
+}
