@@ -84,6 +84,16 @@ const LINES: &[&str] = &[
     "--ro-bind / / --tmpfs /tmp ls /tmp",
     "--bind @ / --bind / /data ls -d /data%",
     "true",
+    // As BuildStream's buildbox-run calls it.
+    "--unshare-pid --die-with-parent --bind @ / --unshare-net --unshare-uts --hostname buildbox \
+     --unshare-ipc --dir data/project/hello.bst --chdir data/project/hello.bst --unshare-user --uid 0 \
+     --gid 0 --cap-drop ALL --unsetenv PWD --unsetenv HOME --setenv PATH /usr/bin:/bin --setenv PWD \
+     /data/project/hello.bst --proc /proc --tmpfs /tmp --dev /dev sh -c -e \
+     pwd;\\ id;\\ hostname;\\ grep\\ CapEff\\ /proc/self/status;\\ exit\\ 37",
+    // As sccache's build servers do.
+    "--die-with-parent --cap-drop ALL --unshare-user --unshare-cgroup --unshare-ipc --unshare-pid \
+     --unshare-net --unshare-uts --bind @ / --proc /proc --dev /dev --chdir /data --setenv MFLAGS \
+     -j8\\ --jobserver-auth=3,4 -- sh -c echo\\ $MFLAGS;\\ pwd;\\ id",
 ];
 
 fn words(line: &str, f: &Fixture) -> Vec<String> {
