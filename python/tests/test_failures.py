@@ -117,7 +117,7 @@ class Ends(SandboxTest):
         path = os.path.dirname(os.path.dirname(sandboxlib.__file__))
         caller = subprocess.Popen(
             [sys.executable, "-c", script % (backend, inside, str(self.root))],
-            env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, start_new_session=True,
         )
         self.addCleanup(caller.stdout.close)  # type: ignore[union-attr]
         self.addCleanup(caller.wait)
@@ -129,7 +129,8 @@ class Ends(SandboxTest):
     def test_bug_18_ctrl_c(self) -> None:
         before = self.paths()
         caller = self.start("")
-        caller.send_signal(signal.SIGINT)
+        # As a terminal does: to run-sandbox and the command, too, which does not care.
+        os.killpg(caller.pid, signal.SIGINT)
         out, _ = caller.communicate(timeout=60)
         self.assertEqual((caller.returncode, out), (5, b"KeyboardInterrupt\n"))
         # It is all gone by the time that the caller sees the exception.

@@ -61,16 +61,21 @@ fn every_option_is_described_and_no_other() {
 #[test]
 fn the_configuration_file_is_understood() {
     let page = read("docs/cli.md");
-    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let file = folder.join("example.toml");
-    // Its directories are not on every machine.
-    let example =
-        example.replace("/srv/tree", "/").replace("/srv/src", "/").replace("/srv/cache", "/");
-    fs::write(&file, example).unwrap();
-    let words = ["run-sandbox", "--explain", "--config"].map(OsString::from);
-    let explained = sandbox_cli::run(words.into_iter().chain([file.into_os_string()]));
-    assert_eq!(explained, ExitCode::SUCCESS);
+    let examples: Vec<_> = page.split("```toml\n").skip(1).collect();
+    assert_eq!(examples.len(), 2, "one is a whole file, the other has what has no flags");
+    for (number, example) in examples.into_iter().enumerate() {
+        let example = example.split("```").next().unwrap();
+        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("example.toml");
+        // Its directories are not on every machine.
+        let example =
+            example.replace("/srv/tree", "/").replace("/srv/src", "/").replace("/srv/cache", "/");
+        fs::write(&file, example).unwrap();
+        let words = ["run-sandbox", "--explain", "--config"].map(OsString::from);
+        let rest = if number == 0 { &[][..] } else { &["/", "true"] };
+        let words = words.into_iter().chain([file.into_os_string()]);
+        let explained = sandbox_cli::run(words.chain(rest.iter().map(OsString::from)));
+        assert_eq!(explained, ExitCode::SUCCESS, "example {number}");
+    }
 }
 
 #[test]

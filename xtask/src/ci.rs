@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::{Result, command, workspace};
 
 /// Each is the arguments of a cargo command. Quick ones first: who waits learns soonest.
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 16] = [
     "fmt --all --check",
     "xtask tidy",
     "xtask deny",
@@ -16,9 +16,12 @@ const STEPS: [&str; 13] = [
     "package --workspace --exclude xtask --exclude sandboxlib-tests --allow-dirty --no-verify",
     "xtask test",
     "test -p sandboxlib-tests --test demo -- --ignored --nocapture hello_is_built_in_a_sandbox",
+    "xtask python",
+    "xtask clients --required",
     "xtask demo debian",
     "xtask demo debian --package zlib",
     "xtask dist",
+    "xtask dist --drop-ins target/drop-ins",
     "xtask check-targets --required",
     "xtask bench --rounds 3",
 ];

@@ -2,8 +2,8 @@
 //! beside them.
 
 use sandbox_core::{
-    CommandLine, Environment, Hostname, Input, InsidePath, Isolation, Mount, Output, Root, User,
-    Writable,
+    CommandLine, Environment, Hostname, Input, InsidePath, Isolation, KeptCapabilities, Loopback,
+    Mount, Output, ProcessSettings, Root, SeccompProgram, User, UserNamespace, Writable,
 };
 use serde::Deserialize;
 use serde_path_to_error::Segment;
@@ -26,7 +26,14 @@ pub(crate) struct ConfigFile {
     pub(crate) processes: Option<Isolation>,
     pub(crate) ipc: Option<Isolation>,
     pub(crate) hostname: Option<Hostname>,
+    pub(crate) uts: Option<Isolation>,
+    pub(crate) cgroup: Option<Isolation>,
+    pub(crate) loopback: Option<Loopback>,
     pub(crate) user: Option<User>,
+    pub(crate) user_namespace: Option<UserNamespace>,
+    pub(crate) capabilities: Option<KeptCapabilities>,
+    pub(crate) seccomp: Vec<SeccompProgram>,
+    pub(crate) process: Option<ProcessSettings>,
     pub(crate) stdin: Option<Input>,
     pub(crate) stdout: Option<Output>,
     pub(crate) stderr: Option<Output>,

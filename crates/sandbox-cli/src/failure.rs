@@ -185,9 +185,15 @@ fn setting(step: &Step) -> Option<&'static str> {
         Step::MakeDirectory(_)
         | Step::MakeFile(_)
         | Step::MakeTarget { .. }
+        | Step::MakeTargetFor { .. }
+        | Step::CreateDirectory { .. }
+        | Step::CreateFile { .. }
+        | Step::Symlink { .. }
+        | Step::ChangeMode { .. }
         | Step::Bind { .. }
-        | Step::Mount { .. }
-        | Step::Symlink { .. } => "extra-mounts",
+        | Step::BindData { .. }
+        | Step::BindDescriptor { .. }
+        | Step::Mount { .. } => "extra-mounts",
         Step::HoldWritable(_)
         | Step::Find(_)
         | Step::ReadOnly
@@ -195,7 +201,8 @@ fn setting(step: &Step) -> Option<&'static str> {
         | Step::Reopen(_) => "writable",
         Step::LoopbackUp => "network",
         Step::SetHostname(_) => "hostname",
-        Step::ChangeDirectory(_) | Step::KeepDirectory => "cwd",
+        Step::ChangeDirectory(_) | Step::KeepDirectory | Step::FirstDirectory(_) => "cwd",
+        Step::DropCapabilities | Step::KeepCapabilities(_) => "capabilities",
         Step::MapIds { .. } | Step::SetIds { .. } => "user",
         _ => return None,
     })
@@ -216,8 +223,8 @@ mod tests {
         assert!(json(&failure).starts_with("{\"kind\":\"config\",\"message\":\"hostname \\\"a b"));
         assert_eq!(failure.setting.as_deref(), Some("hostname"));
         assert_eq!(Failure::from(&CliError::NoRoot).setting.as_deref(), Some("root"));
-        let target = Mount::bind("/a", "/").unwrap_err();
-        assert_eq!(Failure::from(&CliError::from(target)).setting.as_deref(), Some("mount.target"));
+        let source = Mount::bind("", "/a").unwrap_err();
+        assert_eq!(Failure::from(&CliError::from(source)).setting.as_deref(), Some("mount.source"));
         assert_eq!(written(&Field::new("extra_mounts[0].target")), "extra-mounts[0].target");
     }
 

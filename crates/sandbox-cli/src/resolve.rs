@@ -2,9 +2,10 @@
 //! preset of `--build`, the file, the flags. Lists (mounts, writable paths, variables) add up.
 
 use sandbox_core::{
-    CommandLine, Hostname, Input, InsidePath, Output, Policy, Preference, Root, SandboxConfig,
-    User, Writable,
+    Backend, CommandLine, Hostname, Input, InsidePath, Output, Policy, Preference, Root,
+    SandboxConfig, User, Writable,
 };
+use sandbox_luc::LinuxUserChroot;
 
 use crate::config_file::ConfigFile;
 use crate::env_flag;
@@ -61,7 +62,14 @@ pub(crate) fn resolve(flags: Flags, file: ConfigFile) -> Result<Request, CliErro
     replace(&mut config.network, file.network);
     replace(&mut config.processes, file.processes);
     replace(&mut config.ipc, file.ipc);
+    replace(&mut config.uts, file.uts);
+    replace(&mut config.cgroup, file.cgroup);
+    replace(&mut config.loopback, file.loopback);
     replace(&mut config.user, file.user);
+    replace(&mut config.user_namespace, file.user_namespace);
+    replace(&mut config.capabilities, file.capabilities);
+    replace(&mut config.process, file.process);
+    config.seccomp = file.seccomp;
     config.hostname = file.hostname.or(config.hostname);
 
     apply_place(&mut config, place)?;
@@ -85,9 +93,21 @@ pub(crate) fn resolve(flags: Flags, file: ConfigFile) -> Result<Request, CliErro
     config.validate()?;
 
     let best_effort = choice.best_effort || file.best_effort;
-    let preference = choice.backend.clone().or(file.backend).map(Preference::Named);
+    let backend = choice.backend.clone().or(file.backend);
+    let preference = backend.map(|name| Preference::Named(known_backend(name, &mut config.user)));
     let policy = if best_effort { policy(choice, &file.require)? } else { Policy::Require };
     Ok(Request { config, policy, preference })
+}
+
+/// `bubblewrap`, a backend of the Python original's, is the Linux backend as user 0 inside.
+fn known_backend(name: String, user: &mut User) -> String {
+    if name != "bubblewrap" {
+        return name;
+    }
+    if *user == User::Same {
+        *user = User::Root;
+    }
+    LinuxUserChroot.name().to_string()
 }
 
 fn replace<T>(value: &mut T, by: Option<T>) {
@@ -265,6 +285,18 @@ mod tests {
         assert_eq!(mixed.env, sandbox_core::Environment::exactly([("A", "1")]));
         assert_eq!(mixed.writable, Writable::Nothing);
         assert_eq!(mixed.extra_mounts.len(), 3);
+    }
+
+    #[test]
+    fn bubblewrap_is_a_name_for_user_0() {
+        let of = |words: &[&str]| request("", &[words, &["/", "true"]].concat()).unwrap();
+        let named = of(&["-e", "bubblewrap"]);
+        assert_eq!(named.preference, Some(Preference::Named("linux-user-chroot".to_owned())));
+        assert_eq!(named.config.user, User::Root);
+        assert_eq!(
+            of(&["-e", "bubblewrap", "--uid", "7"]).config.user,
+            User::Ids { uid: 7, gid: 7 }
+        );
     }
 
     #[test]

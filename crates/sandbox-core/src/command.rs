@@ -152,6 +152,8 @@ pub enum Input {
     Piped,
     /// A file of the host, opened for reading.
     File(#[serde(with = "os_text::path")] PathBuf),
+    /// One of the caller's open descriptors, by its number.
+    Descriptor(i32),
 }
 
 /// Where one of the command's output streams goes.
@@ -167,6 +169,8 @@ pub enum Output {
     Null,
     /// Appended to a file of the host, which is created where it is missing.
     File(#[serde(with = "os_text::path")] PathBuf),
+    /// One of the caller's open descriptors, by its number.
+    Descriptor(i32),
     /// Where standard output goes; for standard error only.
     ToStdout,
 }

@@ -18,7 +18,8 @@ pub struct ProcessSettings {
     /// What the program is told as its name. Default: the first word of the command.
     #[serde(with = "os_text::option", skip_serializing_if = "Option::is_none")]
     pub argv0: Option<OsString>,
-    /// Where no `cwd` is given: the first of these that exists, else `/`. Default: as `cwd` says.
+    /// Where no `cwd` is given: the first of these that exists, else `/`. Where the environment has a
+    /// `PWD`, it names that directory. Default: as `cwd` says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cwd_candidates: Vec<InsidePath>,
     /// The session. Default: the caller's.

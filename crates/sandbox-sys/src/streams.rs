@@ -10,7 +10,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
 use sandbox_core::{CaptureLimit, Captured, Exec, Input, Output};
 
-use crate::descriptors::{above_streams, callers_stream};
+use crate::descriptors::{above_streams, callers_stream, inherited};
 use crate::error::SpawnError;
 
 /// Both sides of the three streams.
@@ -47,6 +47,11 @@ fn open_input(input: &Input) -> Result<(Option<OwnedFd>, Option<File>), SpawnErr
             refuse_directory(file.as_fd())?;
             Ok((Some(file), None))
         }
+        Input::Descriptor(number) => {
+            let file = inherited(*number).map_err(|error| taking(*number, "stdin", error))?;
+            refuse_directory(file.as_fd())?;
+            Ok((Some(file), None))
+        }
         Input::Piped => {
             let (reader, writer) = pipe()?;
             Ok((Some(reader), Some(writer.into())))
@@ -67,12 +72,20 @@ fn open_output(
             fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| piping(e.into()))?;
             Ok((Some(writer), Some(Collector::new(reader.into(), *limit))))
         }
+        Output::Descriptor(number) => {
+            let file = inherited(*number).map_err(|error| taking(*number, name, error))?;
+            Ok((Some(file), None))
+        }
         Output::File(path) => {
             let mut options = OpenOptions::new();
             Ok((Some(open_file(options.append(true).create(true), path, name)?), None))
         }
         _ => Ok((Some(null(OpenOptions::new().write(true))?), None)),
     }
+}
+
+fn taking(number: i32, name: &str, error: io::Error) -> SpawnError {
+    SpawnError::host(format!("take descriptor {number} for {name}"), error)
 }
 
 /// Another descriptor for where standard output goes.

@@ -22,7 +22,7 @@ pub enum Stream {
     Inherit,
     /// Appended to a file of the host, which is created where it is missing.
     Path(PathBuf),
-    /// Appended to an open file of the caller's: made by [`Stream::open`].
+    /// An open file of the caller's: made by [`Stream::open`].
     Open(Arc<OwnedFd>),
     /// Where standard output goes, in the order in which it is written; for standard error only
     /// (`STDOUT`).
@@ -30,12 +30,8 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// An open file, pipe or terminal; any descriptor, 0 included. It is closed with the last copy of
-    /// this value.
-    ///
-    /// The command gets a description of its own of that file, opened once more, for appending
-    /// (`/proc/self/fd/N`, proc(5)): the caller must still be allowed to open it, its own offset does
-    /// not move, and a socket cannot be opened so.
+    /// An open file, pipe, socket or terminal; any descriptor, 0 included. The command writes where the
+    /// caller would. It is closed with the last copy of this value.
     pub fn open(file: impl Into<OwnedFd>) -> Self {
         Self::Open(Arc::new(file.into()))
     }
@@ -47,7 +43,7 @@ impl Stream {
             Self::Discard => Output::Null,
             Self::Inherit => Output::Inherit,
             Self::Path(path) => Output::File(path.clone()),
-            Self::Open(file) => Output::File(descriptor(file)),
+            Self::Open(file) => Output::Descriptor(file.as_raw_fd()),
             Self::Stdout => Output::ToStdout,
         }
     }
@@ -55,12 +51,6 @@ impl Stream {
     pub(crate) fn is_captured(&self) -> bool {
         matches!(self, Self::Capture)
     }
-}
-
-fn descriptor(file: &OwnedFd) -> PathBuf {
-    // Not every /dev of Linux has fd, and not every other system has a /proc.
-    let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
-    PathBuf::from(folder).join(file.as_raw_fd().to_string())
 }
 
 impl From<File> for Stream {

@@ -1,11 +1,12 @@
 //! The Python sandboxlib as PyPI has it, with our linux-user-chroot first on PATH.
 
 use std::fs;
+use std::process::Command;
 
 use super::work::Work;
 use super::{Bench, Run, Stop, executables, python, toolchain};
 use crate::user::User;
-use crate::workspace;
+use crate::{command, workspace};
 
 /// The last release.
 const PACKAGE: &str = "sandboxlib==0.3.1";
@@ -14,6 +15,9 @@ pub(super) fn run(bench: &Bench, user: User) -> Run {
     let environment = bench.stage.join("sandboxlib-0.3.1");
     toolchain::need().map_err(Stop::not_installed)?;
     let python = python::environment(&environment, &[PACKAGE]).map_err(Stop::not_installed)?;
+    if !command::output(Command::new(&python).args(["-c", "import pipes"]))?.status.success() {
+        return Err(Stop::not_installed("it needs a Python before 3.13, with the module pipes"));
+    }
     let work = Work::new(bench, "python-original", user)?;
     let program = executables::drop_in("linux-user-chroot", &work.bin())?;
     let tree = work.path().join("tree");

@@ -16,9 +16,9 @@ pub(super) fn run(bench: &Bench, user: User) -> Run {
     toolchain::need().map_err(Stop::not_installed)?;
     let work = Work::new(bench, "ybd", user)?;
     executables::run_sandbox(&work.bin())?;
-    // Installed from a copy: pip builds in the folder that it is given.
+    // Installed from a copy: pip builds in the folder that it is given. Links lead out of it.
     let copy = work.path().join("package");
-    command::run(Command::new("cp").arg("-R").arg(package).arg(&copy))?;
+    command::run(Command::new("cp").arg("-RL").arg(package).arg(&copy))?;
     let environment = work.path().join("environment");
     let copy = copy.display().to_string();
     let python = python::environment(&environment, &[&copy]).map_err(Stop::not_installed)?;

@@ -162,6 +162,7 @@ fn output() -> impl Strategy<Value = Output> {
         Just(Output::Inherit),
         Just(Output::Null),
         host_path().prop_map(Output::File),
+        (0..1024_i32).prop_map(Output::Descriptor),
     ]
 }
 
@@ -182,6 +183,7 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
     let input = prop_oneof![
         select(vec![Input::Null, Input::Inherit, Input::Piped]),
         host_path().prop_map(Input::File),
+        (0..1024_i32).prop_map(Input::Descriptor),
     ];
     let hostname = "[a-z0-9_.-]{1,64}".prop_map(|name| Hostname::new(name).unwrap());
     let namespace = select(vec![UserNamespace::Undefined, UserNamespace::Own, UserNamespace::Last]);

@@ -27,12 +27,13 @@ pub(super) struct Caller {
     pub(super) terminal: Option<PathBuf>,
 }
 
-/// Whether the options fit together.
-pub(super) fn check(request: &Request) -> Result<(), BwrapError> {
+/// Whether the options fit together. All but root get a user namespace without asking, and so can have
+/// other ids.
+pub(super) fn check(request: &Request, caller: &Caller) -> Result<(), BwrapError> {
     let has = |word| request.has(word);
     let user = has(Word::UnshareUser);
     let joins = request.join.user.is_some();
-    let ids = request.unshares_user() || joins;
+    let ids = request.unshares_user() || joins || caller.root.is_none();
     let needs = [
         (request.uid.is_some(), ids, "--uid", "--unshare-user or --userns"),
         (request.gid.is_some(), ids, "--gid", "--unshare-user or --userns"),
@@ -50,6 +51,8 @@ pub(super) fn check(request: &Request) -> Result<(), BwrapError> {
     let conflicts = [
         (joins && user, "--userns", "--unshare-user"),
         (joins && has(Word::UnshareUserTry), "--userns", "--unshare-user-try"),
+        // The kernel makes a PID namespace below that of the process itself, not below one it entered.
+        (request.join.processes.is_some() && has(Word::UnsharePid), "--pidns", "--unshare-pid"),
         (
             has(Word::DisableUserns) && request.userns_block.is_some(),
             "--disable-userns",
@@ -132,20 +135,22 @@ fn namespaces(config: &mut SandboxConfig, request: &Request) {
     }
 }
 
-/// The settings that were asked for with `-try` may step down, and no others.
+/// The settings that were asked for with `-try` may step down, and no others. Without the user namespace
+/// that makes another id a name for the caller's own, root would become somebody else.
 pub(super) fn policy(request: &Request) -> Policy {
+    let ids = request.uid.is_some() || request.gid.is_some();
+    let asked = |tried, required| request.has(tried) && !request.has(required);
     let tried = [
-        (Word::UnshareUserTry, Word::UnshareUser, Setting::UserNamespace),
-        (Word::UnshareCgroupTry, Word::UnshareCgroup, Setting::Cgroup),
+        (Setting::UserNamespace, asked(Word::UnshareUserTry, Word::UnshareUser) && !ids),
+        (Setting::Cgroup, asked(Word::UnshareCgroupTry, Word::UnshareCgroup)),
     ];
-    let tried =
-        tried.iter().filter(|(tried, required, _)| request.has(*tried) && !request.has(*required));
-    let tried: Vec<_> = tried.map(|(_, _, setting)| *setting).collect();
-    if tried.is_empty() {
+    let may_lower: Vec<_> =
+        tried.into_iter().filter(|(_, tried)| *tried).map(|(setting, _)| setting).collect();
+    if may_lower.is_empty() {
         return Policy::Require;
     }
     let all = Feature::ALL.iter().map(|feature| feature.setting());
-    let except: BTreeSet<_> = all.filter(|setting| !tried.contains(setting)).collect();
+    let except: BTreeSet<_> = all.filter(|setting| !may_lower.contains(setting)).collect();
     Policy::BestEffort { except }
 }
 
@@ -185,3 +190,7 @@ fn dev(target: &InsidePath, caller: &Caller) -> Result<Vec<Mount>, BwrapError> {
     }
     Ok(mounts)
 }
+
+#[cfg(test)]
+#[path = "configure_tests.rs"]
+mod tests;

@@ -42,6 +42,8 @@ pub(super) enum BwrapError {
     Status(io::Error),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
+    #[error("the command cannot be held back until its sandbox has been reported: {0}")]
+    Gate(io::Error),
     #[error("signals cannot be held back: {0}")]
     Signals(io::Error),
     #[error(transparent)]

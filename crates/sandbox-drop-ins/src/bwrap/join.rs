@@ -4,8 +4,8 @@ use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
+use sandbox_sys::inherited;
 
-use super::descriptor::duplicate;
 use super::error::BwrapError;
 use super::request::Join;
 
@@ -31,7 +31,7 @@ pub(super) fn enter(join: Join) -> Result<(), BwrapError> {
 }
 
 fn enter_one(number: RawFd, kind: CloneFlags) -> std::io::Result<()> {
-    Ok(setns(duplicate(number)?, kind)?)
+    Ok(setns(inherited(number)?, kind)?)
 }
 
 /// Whether no user namespace can be made from here on. Found by trying: if that works, this process is

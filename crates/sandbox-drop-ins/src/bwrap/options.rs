@@ -136,7 +136,7 @@ static OPTIONS: &[Spec] = &[
     spec("--userns2", "FD", Word::Userns2, "Enter this one after that of --userns"),
     spec("--disable-userns", "", Word::DisableUserns, "No further user namespaces inside (needs --unshare-user)"),
     spec("--assert-userns-disabled", "", Word::AssertUsernsDisabled, "Fail where user namespaces can be made inside"),
-    spec("--pidns", "FD", Word::Pidns, "Enter this PID namespace; the parent of --unshare-pid's"),
+    spec("--pidns", "FD", Word::Pidns, "Enter this PID namespace (not with --unshare-pid)"),
     spec("--uid", "UID", Word::Uid, "The user inside (needs --unshare-user or --userns)"),
     spec("--gid", "GID", Word::Gid, "The group inside (needs --unshare-user or --userns)"),
     spec("--hostname", "NAME", Word::Hostname, "The host name inside (needs --unshare-uts)"),

@@ -11,18 +11,18 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getgid, getppid, getuid};
 use sandbox_core::{Backend, Preference};
-use sandbox_sys::{HeldSignals, Launcher, WaitError};
+use sandbox_sys::{HeldSignals, Launcher, WaitError, inherited};
 
 use super::args::{Action, parse};
 use super::capabilities::Own;
 use super::configure::{Caller, check, configure, policy};
-use super::descriptor::{duplicate, read_all};
+use super::descriptor::read_all;
 use super::environment::Callers;
 use super::error::BwrapError;
 use super::join;
 use super::options::{VERSION, Word, help};
 use super::request::Request;
-use super::status::Listeners;
+use super::status::{Gate, Listeners};
 use crate::setuid;
 
 static BACKENDS: [&dyn Backend; 1] = [&sandbox_luc::LinuxUserChroot];
@@ -65,7 +65,8 @@ fn start(request: Request, parent: Pid, voice: Voice) -> Result<u8, BwrapError> 
         let text = format!("{option} is given more than once: the last one counts");
         voice.say(Level::Warning, &text);
     }
-    check(&request)?;
+    let caller = caller(&request)?;
+    check(&request, &caller)?;
     check_open(&request)?;
     if request.has(Word::DieWithParent) {
         die_with(parent)?;
@@ -73,8 +74,8 @@ fn start(request: Request, parent: Pid, voice: Voice) -> Result<u8, BwrapError> 
     let mut listeners = Listeners::of(&request)?;
     let waits = request.block.is_some() || request.userns_block.is_some();
     let asserts = request.has(Word::AssertUsernsDisabled) && !request.has(Word::DisableUserns);
-    let (join, policy, caller) = (request.join, policy(&request), caller(&request)?);
-    let config = configure(request, &caller, &mut read_all)?;
+    let (join, policy) = (request.join, policy(&request));
+    let mut config = configure(request, &caller, &mut read_all)?;
     join::enter(join)?;
     if asserts {
         join::assert_last()?;
@@ -83,11 +84,16 @@ fn start(request: Request, parent: Pid, voice: Voice) -> Result<u8, BwrapError> 
     let hold = || HeldSignals::hold().map_err(BwrapError::Signals);
     // What it waits for may never come: until then, what asks it to end ends it.
     let early = if waits { None } else { Some(hold()?) };
+    // A command that ends at once would be gone before its namespaces are looked at.
+    let gate = if waits { None } else { listeners.gate()? };
+    config.process.gates.start = config.process.gates.start.or(gate.as_ref().map(Gate::number));
     let mut told = Ok(());
-    let child = launcher.start_observed(&config, &mut |pid| told = listeners.created(pid))?;
+    let child = launcher.start_observed(&config, &mut |pid| {
+        told = listeners.created(pid).and(gate.as_ref().map_or(Ok(()), Gate::open));
+    })?;
     told?;
-    let held = early.map_or_else(hold, Ok)?;
-    let code = child.wait_passing_on(&held)?.status.shell_code();
+    let signals = early.map_or_else(hold, Ok)?;
+    let code = child.wait_passing_on(&signals)?.status.shell_code();
     listeners.ended(code);
     Ok(code)
 }
@@ -102,7 +108,7 @@ fn check_open(request: &Request) -> Result<(), BwrapError> {
     ];
     for (option, number) in kept.into_iter().chain(passed) {
         if let Some(number) = number {
-            duplicate(number).map_err(|source| BwrapError::Descriptor {
+            inherited(number).map_err(|source| BwrapError::Descriptor {
                 option,
                 number,
                 source,

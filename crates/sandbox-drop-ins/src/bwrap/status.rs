@@ -3,10 +3,13 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 
-use super::descriptor::duplicate;
+use nix::fcntl::OFlag;
+use nix::unistd::{pipe2, write};
+use sandbox_sys::inherited;
+
 use super::error::BwrapError;
 use super::request::Request;
 
@@ -31,7 +34,7 @@ impl Listeners {
     /// Makes sure that both can be told.
     pub(super) fn of(request: &Request) -> Result<Self, BwrapError> {
         let open = |option, number: Option<RawFd>| {
-            let open = |number| match duplicate(number) {
+            let open = |number| match inherited(number) {
                 Ok(file) => Ok(Listener { option, number, file: file.into() }),
                 Err(source) => Err(BwrapError::Descriptor { option, number, source }),
             };
@@ -39,6 +42,16 @@ impl Listeners {
         };
         let info = open("--info-fd", request.info)?;
         Ok(Self { info, status: open("--json-status-fd", request.json_status)? })
+    }
+
+    /// What holds the command back until they have been told, where there is anybody.
+    pub(super) fn gate(&self) -> Result<Option<Gate>, BwrapError> {
+        if self.info.is_none() && self.status.is_none() {
+            return Ok(None);
+        }
+        let (wait, open) =
+            pipe2(OFlag::O_CLOEXEC).map_err(|errno| BwrapError::Gate(errno.into()))?;
+        Ok(Some(Gate { wait, open }))
     }
 
     /// That the sandbox exists, held by this process.
@@ -61,6 +74,26 @@ impl Listeners {
         if let Some(listener) = &mut self.status {
             let _ = listener.tell(&format!("{{ \"exit-code\": {code} }}\n"));
         }
+    }
+}
+
+/// A pipe that a sandbox waits for.
+#[derive(Debug)]
+pub(super) struct Gate {
+    wait: OwnedFd,
+    open: OwnedFd,
+}
+
+impl Gate {
+    /// The descriptor that it waits for.
+    pub(super) fn number(&self) -> RawFd {
+        self.wait.as_raw_fd()
+    }
+
+    /// Lets it go on.
+    pub(super) fn open(&self) -> Result<(), BwrapError> {
+        let written = write(&self.open, b".");
+        written.map(drop).map_err(|errno| BwrapError::Gate(errno.into()))
     }
 }
 

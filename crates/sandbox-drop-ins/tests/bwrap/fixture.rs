@@ -55,15 +55,6 @@ pub(crate) fn for_everyone(test: impl Fn(&Fixture)) {
     }
 }
 
-/// The same, as root only.
-pub(crate) fn for_root(test: impl Fn(&Fixture)) {
-    for_everyone(|fixture| {
-        if fixture.who == Who::Root {
-            test(fixture);
-        }
-    });
-}
-
 fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
@@ -211,7 +202,7 @@ impl Fixture {
         assert!(!mounts.contains(directory), "{mounts}");
         for process in fs::read_dir("/proc").unwrap().flatten() {
             let root = fs::read_link(process.path().join("exe")).unwrap_or_default();
-            assert!(!root.starts_with(directory), "{process:?} runs {root:?}");
+            assert!(!root.starts_with(directory), "{process:?} runs {}", root.display());
         }
     }
 }

@@ -7,3 +7,4 @@ mod ends;
 mod fixture;
 mod options;
 mod order;
+mod privileges;

@@ -190,7 +190,7 @@ impl Act {
             }
             Self::Lock(path) => lock(path, state),
             Self::File(act) => act.run(state),
-            Self::Process(act) => act.run(state.caller),
+            Self::Process(act) => act.run(program, state.caller),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use sandbox_core::{InsidePath, Missing, NewFilesystem, Plan, Recursion, Step};
 
 use super::filesystems::{attributes, depth, mount};
-use super::image::image;
+use super::image::{PWD, image};
 use super::places::{Place, Places};
 use super::program::{Act, FileAct, Op, ProcessAct, Program, Target, TargetKind, map_line};
 use super::terminal;
@@ -221,7 +221,12 @@ fn process(step: &Step) -> io::Result<Option<ProcessAct>> {
             ProcessAct::ChangeDirectory(c_string(env::current_dir()?.as_os_str())?)
         }
         Step::FirstDirectory(paths) => {
-            ProcessAct::FirstDirectory(paths.iter().map(inside).collect::<io::Result<_>>()?)
+            let root = InsidePath::root();
+            let places = paths.iter().chain([&root]).map(|path| {
+                let variable = [PWD, path.as_os_str().as_encoded_bytes()].concat();
+                Ok((inside(path)?, CString::new(variable)?))
+            });
+            ProcessAct::FirstDirectory(places.collect::<io::Result<_>>()?)
         }
         Step::Await(descriptor) => {
             descriptors_file(*descriptor)?;

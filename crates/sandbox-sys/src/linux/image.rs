@@ -11,6 +11,9 @@ use super::protocol::INIT_NAME;
 use crate::error::SpawnError;
 use crate::words::Words;
 
+/// The variable that names the working directory, as far as it is known.
+pub(super) const PWD: &[u8] = b"PWD=";
+
 /// Compiles an exec.
 pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
     let Words { candidates, arguments, variables } = Words::of(exec)?;
@@ -22,6 +25,7 @@ pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
     strings.extend(exec.seccomp.iter().map(hexadecimal));
     strings.extend(arguments);
     let words = strings.len();
+    let pwd = variables.iter().position(|variable| variable.to_bytes().starts_with(PWD));
     strings.extend(variables);
     let pointers = |strings: &[CString]| {
         let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
@@ -31,6 +35,7 @@ pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
         first: exec.first,
         argv: pointers(&strings[..words]),
         envp: pointers(&strings[words..]),
+        pwd,
         candidates: programs,
         filters,
         programs: exec.seccomp.iter().map(instructions).collect(),

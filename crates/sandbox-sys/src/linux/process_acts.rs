@@ -1,24 +1,29 @@
 //! Carries out what is about the child itself: its network and names, directory, ids and capabilities.
 
-use std::ffi::CString;
+use core::ffi::CStr;
+use core::sync::atomic::Ordering::Relaxed;
 
 use super::kernel::{self, Errno};
-use super::program::ProcessAct;
+use super::program::{ProcessAct, Program};
 use super::terminal;
 
 impl ProcessAct {
     /// Does it. `caller` is a pidfd of the caller.
-    pub(super) fn run(&self, caller: i32) -> Result<(), Errno> {
+    pub(super) fn run(&self, program: &Program, caller: i32) -> Result<(), Errno> {
         match self {
             Self::LoopbackUp => kernel::loopback_up(),
             Self::HostName(name) => kernel::set_host_name(name),
             Self::ChangeDirectory(path) => kernel::change_directory_path(path),
             Self::FirstDirectory(paths) => {
-                let there = |path: &&CString| kernel::change_directory_path(path).is_ok();
-                match paths.iter().find(there) {
-                    Some(_) => Ok(()),
-                    None => kernel::change_directory_path(c"/"),
+                let mut done = Err(libc::ENOENT);
+                for (path, variable) in paths {
+                    done = kernel::change_directory_path(path);
+                    if done.is_ok() {
+                        name_directory(variable, program);
+                        break;
+                    }
                 }
+                done
             }
             Self::Await(descriptor) => kernel::await_byte(*descriptor, caller),
             Self::SetIds { uid, gid } => {
@@ -31,6 +36,14 @@ impl ProcessAct {
             Self::NoNewPrivileges => kernel::process_control(libc::PR_SET_NO_NEW_PRIVS, 1),
             Self::BlockTerminalInput => kernel::filter_system_calls(terminal::FILTER),
         }
+    }
+}
+
+/// Where the command gets a `PWD`, it is this one.
+fn name_directory(variable: &CStr, program: &Program) {
+    let slot = program.exec.as_ref().and_then(|image| image.envp.get(image.pwd?));
+    if let Some(slot) = slot {
+        slot.store(variable.as_ptr().cast_mut(), Relaxed);
     }
 }
 

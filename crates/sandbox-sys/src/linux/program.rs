@@ -133,7 +133,8 @@ pub(super) enum ProcessAct {
     LoopbackUp,
     HostName(CString),
     ChangeDirectory(CString),
-    FirstDirectory(Vec<CString>),
+    /// Each with the variable that names it.
+    FirstDirectory(Vec<(CString, CString)>),
     Await(i32),
     SetIds {
         uid: u32,
@@ -171,6 +172,8 @@ pub(super) struct Image {
     pub(super) argv: Vec<AtomicPtr<libc::c_char>>,
     /// The same for the environment.
     pub(super) envp: Vec<AtomicPtr<libc::c_char>>,
+    /// Which of these is `PWD`, if one is.
+    pub(super) pwd: Option<usize>,
     pub(super) candidates: i32,
     /// Filters for the command, as words of init's (see the protocol).
     pub(super) filters: i32,

@@ -68,6 +68,8 @@ fn first_directory(w: &World<'_>) -> Check {
     same("the second", w.says(w.probe("cwd").process(there))?, "/work/sub")?;
     let nowhere = candidates(&["/none"])?;
     same("none", w.says(w.probe("cwd").process(nowhere.clone()))?, "/")?;
+    let set = Environment::exactly([("PWD", "/stale")]);
+    same("PWD", w.says(w.probe("env").env(set).process(nowhere.clone()))?, "PWD=/")?;
     same("with cwd", w.says(w.probe("cwd").cwd("/data").process(nowhere))?, "/data")
 }
 

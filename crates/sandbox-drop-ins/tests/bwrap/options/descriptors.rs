@@ -4,13 +4,16 @@ use std::fs;
 
 use crate::fixture::{Fixture, Ran};
 
+/// `SECCOMP_RET_ALLOW`
+const ALLOW: u32 = 0x7fff_0000;
+/// `SECCOMP_RET_ERRNO` with `EXDEV`, which mkdir(2) does not have.
+const EXDEV: u32 = 0x0005_0012;
+
 /// `struct sock_filter` of a program that lets everything pass, or one that refuses a system call.
 fn filter(refused: Option<u32>) -> Vec<u8> {
     let instruction = |code: u16, jt: u8, jf: u8, k: u32| {
         [&code.to_ne_bytes()[..], &[jt, jf], &k.to_ne_bytes()].concat()
     };
-    const ALLOW: u32 = 0x7fff_0000;
-    const EXDEV: u32 = 0x0005_0000 | 18;
     match refused {
         None => instruction(0x06, 0, 0, ALLOW),
         Some(number) => [

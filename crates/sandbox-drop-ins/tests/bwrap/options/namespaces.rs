@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::fixture::{Fixture, Who};
+use crate::fixture::{Fixture, Ran, Who};
 
 /// The namespaces of the command, as the host names them: `cgroup:[1] …`, one a line.
 fn namespaces(f: &Fixture, options: &[&str]) -> Vec<String> {
@@ -39,6 +39,37 @@ fn always(f: &Fixture, more: &[&str]) -> Vec<String> {
     all
 }
 
+/// Runs inside a sandbox that may mount, and in which no user namespace can be made.
+fn without_user_namespaces(f: &Fixture, options: &[&str]) -> Ran {
+    let bwrap = f.text("bwrap");
+    let outer = [
+        "--bind",
+        "/",
+        "/",
+        "--unshare-user",
+        "--disable-userns",
+        "--cap-add",
+        "ALL",
+        "--unshare-pid",
+        "--proc",
+        "/proc",
+        &bwrap,
+        "--bind",
+        &f.text("tree"),
+        "/",
+    ];
+    f.run(&[&outer[..], options, &["echo", "inside"]].concat())
+}
+
+/// Only root has to ask for the user namespace in which it is somebody else.
+fn needs_user_namespace(f: &Fixture, option: &str) {
+    let ran = f.inside(&[option, "7"], &["true"]);
+    match f.who {
+        Who::Root => ran.refused(&[option, "needs --unshare-user or --userns"]),
+        Who::Plain => ran.prints(""),
+    }
+}
+
 super::options! {
     "--unshare-all" unshare_all = |f| {
         let script = "id -u; cat /proc/net/dev | wc -l; hostname; echo $$";
@@ -63,6 +94,9 @@ super::options! {
     };
     "--unshare-user-try" unshare_user_try = |f| {
         assert_eq!(new(f, &["--unshare-user-try"]), ["mnt", "user"]);
+        without_user_namespaces(f, &["--unshare-user-try"]).prints("inside\n");
+        without_user_namespaces(f, &["--unshare-user"]).refused(&["user-namespace", "max_user_namespaces"]);
+        without_user_namespaces(f, &["--unshare-user-try", "--uid", "5"]).refused(&["user-namespace"]);
     };
     "--unshare-ipc" unshare_ipc = |f| {
         assert_eq!(new(f, &["--unshare-ipc"]), always(f, &["ipc"]));
@@ -93,6 +127,7 @@ super::options! {
     };
     "--assert-userns-disabled" assert_userns_disabled = |f| {
         f.inside(&["--assert-userns-disabled"], &["true"]).refused(&["--assert-userns-disabled"]);
+        without_user_namespaces(f, &["--assert-userns-disabled"]).prints("inside\n");
         f.inside(&["--assert-userns-disabled", "--disable-userns", "--unshare-user"], &["true"]).prints("");
     };
     "--uid" uid = |f| {
@@ -101,11 +136,11 @@ super::options! {
         f.inside(&ids, &["id", "-g"]).prints(&format!("{}\n", f.uid()));
         // It is the caller's own user under another name.
         f.shell(&ids, "touch /tmp/a; stat -c %u /tmp/a; rm /tmp/a").prints("7\n");
-        f.inside(&["--uid", "7"], &["true"]).refused(&["--uid needs --unshare-user or --userns"]);
+        needs_user_namespace(f, "--uid");
     };
     "--gid" gid = |f| {
         f.inside(&["--unshare-user", "--gid", "8"], &["id", "-g"]).prints("8\n");
-        f.inside(&["--gid", "8"], &["true"]).refused(&["--gid needs --unshare-user or --userns"]);
+        needs_user_namespace(f, "--gid");
     };
     "--hostname" hostname = |f| {
         f.inside(&["--unshare-uts", "--hostname", "build-1"], &["hostname"]).prints("build-1\n");

@@ -1,5 +1,12 @@
 //! The options about the command itself: its words, variables, directory, rights and life.
 
+use std::fs::{self, OpenOptions};
+use std::io::Read;
+use std::process::Stdio;
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
 use crate::fixture::{Fixture, Ran, Who};
 
 /// The effective capabilities, with what root has where there is no user namespace.
@@ -7,6 +14,19 @@ fn capabilities(f: &Fixture, options: &[&str]) -> u64 {
     let options = [options, &["--unshare-user", "--bind", "/proc", "/proc"]].concat();
     let ran = f.shell(&options, "grep CapEff /proc/self/status");
     u64::from_str_radix(ran.out.trim_start_matches("CapEff:").trim(), 16).unwrap()
+}
+
+/// Whether nobody else holds a lock.
+fn can_lock(f: &Fixture, name: &str) -> bool {
+    let file = OpenOptions::new().write(true).open(f.host(name)).unwrap();
+    let lock = libc::flock {
+        l_type: libc::F_WRLCK.try_into().unwrap(),
+        l_whence: libc::SEEK_SET.try_into().unwrap(),
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(&file, FcntlArg::F_OFD_SETLK(&lock)).is_ok()
 }
 
 super::options! {
@@ -46,15 +66,25 @@ super::options! {
         f.inside(&["--unsetenv", ""], &["true"]).refused(&["--unsetenv \"\""]);
     };
     "--lock-file" lock_file = |f| {
-        let script = "flock -n /data/lock true || echo locked; flock -n /bin/busybox true && echo free";
-        let options = ["--tmpfs", "/data", "--file", "9", "/data/lock", "--lock-file", "/data/lock"];
-        f.redirected("9<words", &options, &["true"]).prints("");
-        let _ = script;
+        let locked = |options: &[&str]| {
+            let mut bwrap = f.bwrap();
+            bwrap.args(["--bind", &f.text("tree"), "/"]).args(options).args(["sh", "-c", "echo up; read x"]);
+            let mut child = bwrap.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            let mut up = [0; 3];
+            child.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
+            let locked = !can_lock(f, "tree/data/lock");
+            drop(child.stdin.take());
+            child.wait().unwrap();
+            locked
+        };
+        fs::write(f.host("tree/data/lock"), "").unwrap();
+        assert!(locked(&["--lock-file", "/data/lock", "--lock-file", "/data"]));
+        assert!(!locked(&[]));
+        assert!(can_lock(f, "tree/data/lock"), "it is given up at the end");
+        fs::remove_file(f.host("tree/data/lock")).unwrap();
         f.inside(&["--lock-file", "/nonexistent"], &["true"]).refused(&["/nonexistent"]);
     };
     "--new-session" new_session = |f| {
-        let script = "readlink /proc/self; cut -d' ' -f6 /proc/self/stat";
-        let _ = script;
         let of = |options: &[&str]| {
             let options = [options, &["--bind", "/proc", "/proc"]].concat();
             let ran = f.shell(&options, "read p c s pp g sid rest < /proc/self/stat; echo $sid");
