@@ -61,7 +61,9 @@ fn ctrl_c_interrupts_the_command_once() {
 fn ctrl_z_stops_it_and_fg_continues_it() {
     for_everyone(|f| {
         for settings in SETTINGS {
-            let inside = line(f, settings, "echo ready; sleep 0.3; echo over; exit 4");
+            // It forks nothing meanwhile: of a process that is stopped and continued during fork(2), the
+            // kernel stops the child and does not continue it.
+            let inside = line(f, settings, "echo ready; read -t 1 key; echo over; exit 4");
             let shell = format!("set -m; {inside}; echo stopped: $?; fg; exit $?");
             let (code, screen) = on_terminal(&shell, CTRL_Z);
             assert_eq!(code, Some(4), "{settings:?}: {screen:?}");
