@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use sandbox_core::{
     Ability, Filesystem, Granted, HostFacts, InsidePath, Isolation, Missing, Mount, MountFlag,
-    Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root, SandboxConfig, Session,
-    Setting, Step, Support, User, minimal_dev, protect_host,
+    MountPoint, Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root, SandboxConfig,
+    Session, Setting, Step, Support, User, minimal_dev, protect_host,
 };
 
 /// The restrictions that file systems of the kernel's own have everywhere.
@@ -13,7 +13,8 @@ const KERNEL_FILES: [MountFlag; 3] = [MountFlag::NoSuid, MountFlag::NoDev, Mount
 
 pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
     let config = granted.config();
-    let mut planner = Planner { plan: Plan::new(granted), config, host };
+    let mut planner =
+        Planner { plan: Plan::new(granted), config, host, mount_point: MountPoint::Made };
     planner.root();
     for mount in &config.extra_mounts {
         planner.mount(mount);
@@ -30,6 +31,8 @@ struct Planner<'a> {
     plan: Plan,
     config: &'a SandboxConfig,
     host: &'a HostFacts,
+    /// What the mount that is being planned says of its target.
+    mount_point: MountPoint,
 }
 
 impl Planner<'_> {
@@ -75,6 +78,7 @@ impl Planner<'_> {
     }
 
     fn mount(&mut self, mount: &Mount) {
+        self.mount_point = mount.mount_point;
         let target = &mount.target;
         let flags: Vec<_> = mount.flags.iter().copied().collect();
         match &mount.filesystem {
@@ -138,7 +142,7 @@ impl Planner<'_> {
             self.note(Setting::ExtraMounts, text);
         }
         let recursion = if self.on_linux() { recursion } else { Recursion::Single };
-        if !target.is_root() {
+        if self.is_made(target) {
             let (target, like) = (target.clone(), source.clone());
             self.push(Step::MakeTarget { target, like, missing });
         }
@@ -160,9 +164,13 @@ impl Planner<'_> {
         self.push(Step::Mount { filesystem, target: target.clone(), flags });
     }
 
-    /// For a mount; the root is there already.
+    /// Whether a mount's target is made where it is missing; the root is there already.
+    fn is_made(&self, target: &InsidePath) -> bool {
+        self.mount_point == MountPoint::Made && !target.is_root()
+    }
+
     fn make_directory(&mut self, target: &InsidePath) {
-        if !target.is_root() {
+        if self.is_made(target) {
             self.push(Step::MakeDirectory(target.clone()));
         }
     }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::mount::{Missing, MountFlag, Recursion};
+use crate::absent::Missing;
+use crate::mount::{MountFlag, Recursion};
 use crate::path::InsidePath;
 use crate::plan::{NewFilesystem, Step};
 

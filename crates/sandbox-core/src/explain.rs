@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::mount::{Missing, MountFlag, Recursion};
+use crate::absent::Missing;
+use crate::mount::{MountFlag, Recursion};
 use crate::plan::{NewFilesystem, Plan, Step};
 use crate::process::{First, Session};
 

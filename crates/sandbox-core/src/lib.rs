@@ -12,6 +12,7 @@
 //! configuration that was not negotiated ([`Granted`] has no other constructor).
 #![forbid(unsafe_code)]
 
+mod absent;
 mod backend;
 mod builder;
 mod capability;
@@ -33,6 +34,7 @@ mod privileges;
 mod process;
 mod protect;
 
+pub use absent::{Missing, MountPoint};
 pub use backend::{
     BACKEND_VARIABLE, Backend, PlanError, Preference, SelectError, Selection, select,
 };
@@ -46,7 +48,7 @@ pub use device::minimal_dev;
 pub use error::{ConfigError, Field, Unmet, Unsupported};
 pub use facts::{Ability, HostFacts, Platform, Standing};
 pub use feature::{Feature, Setting};
-pub use mount::{Filesystem, Missing, Mount, MountFlag, OverlayUpper, Recursion};
+pub use mount::{Filesystem, Mount, MountFlag, OverlayUpper, Recursion};
 pub use negotiate::{Downgrade, Granted, Policy, negotiate};
 pub use outcome::{Captured, Outcome, Status, Usage};
 pub use path::InsidePath;

@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::absent::{Missing, MountPoint};
 use crate::error::{ConfigError, Field};
 use crate::os_text::{self, OsText, has_nul};
 use crate::path::InsidePath;
@@ -34,24 +35,9 @@ pub struct Mount {
     /// What it means that the source of a bind does not exist. Default: an error.
     #[serde(skip_serializing_if = "Missing::is_default")]
     pub missing: Missing,
-}
-
-/// What it means that something does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Missing {
-    /// An error.
-    #[default]
-    Fails,
-    /// There is nothing to do.
-    IsFine,
-}
-
-impl Missing {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-    fn is_default(&self) -> bool {
-        *self == Self::Fails
-    }
+    /// What it means that the target does not exist. Default: it is made.
+    #[serde(skip_serializing_if = "MountPoint::is_default")]
+    pub mount_point: MountPoint,
 }
 
 impl<'de> Deserialize<'de> for Mount {
@@ -72,6 +58,8 @@ struct MountTable {
     flags: BTreeSet<MountFlag>,
     #[serde(default)]
     missing: Missing,
+    #[serde(default)]
+    mount_point: MountPoint,
 }
 
 impl<'de> Visitor<'de> for MountVisitor {
@@ -89,8 +77,8 @@ impl<'de> Visitor<'de> for MountVisitor {
         use serde::de::Error;
         let table = MountTable::deserialize(MapAccessDeserializer::new(map))?;
         let target = InsidePath::absolute(&table.target.0, "target").map_err(A::Error::custom)?;
-        let MountTable { filesystem, flags, missing, .. } = table;
-        Ok(Mount { target, filesystem, flags, missing })
+        let MountTable { filesystem, flags, missing, mount_point, .. } = table;
+        Ok(Mount { target, filesystem, flags, missing, mount_point })
     }
 }
 
@@ -240,7 +228,8 @@ impl Mount {
         if filesystem.is_remount() {
             flags.insert(MountFlag::ReadOnly);
         }
-        let mount = Self { target, filesystem, flags, missing: Missing::Fails };
+        let (missing, mount_point) = (Missing::Fails, MountPoint::Made);
+        let mount = Self { target, filesystem, flags, missing, mount_point };
         mount.validate(&"mount".into()).map(|()| mount)
     }
 
@@ -257,6 +246,13 @@ impl Mount {
     #[must_use]
     pub fn if_present(mut self) -> Self {
         self.missing = Missing::IsFine;
+        self
+    }
+
+    /// The same mount, on a target that has to be there.
+    #[must_use]
+    pub fn on_existing(mut self) -> Self {
+        self.mount_point = MountPoint::Required;
         self
     }
 

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::absent::Missing;
 use crate::capability::BackendName;
 use crate::command::{CommandLine, Environment, Input, Output};
 use crate::feature::Setting;
-use crate::mount::{Missing, MountFlag, OverlayUpper, Recursion};
+use crate::mount::{MountFlag, OverlayUpper, Recursion};
 use crate::negotiate::{Downgrade, Granted};
 use crate::path::InsidePath;
 use crate::privileges::{Capability, SeccompProgram};

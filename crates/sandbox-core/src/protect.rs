@@ -4,8 +4,9 @@
 //! them. The lists are those of the OCI runtime specification (config-linux.md, "Masked Paths" and
 //! "Readonly Paths").
 
+use crate::absent::Missing;
 use crate::config::{Root, SandboxConfig};
-use crate::mount::{Filesystem, Missing, MountFlag, Recursion};
+use crate::mount::{Filesystem, MountFlag, Recursion};
 use crate::path::InsidePath;
 use crate::plan::Step;
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use sandbox_core::{
     Ability, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation, KeptCapabilities,
-    Loopback, Missing, Mount, MountFlag, Namespace, NewFilesystem, Note, OverlayMarks, Plan,
-    Recursion, Root, SandboxConfig, Session, Setting, Standing, Step, Support, User, UserNamespace,
-    Writable, minimal_dev, protect_host,
+    Loopback, Missing, Mount, MountFlag, MountPoint, Namespace, NewFilesystem, Note, OverlayMarks,
+    Plan, Recursion, Root, SandboxConfig, Session, Setting, Standing, Step, Support, User,
+    UserNamespace, Writable, minimal_dev, protect_host,
 };
 
 use crate::cover;
@@ -16,7 +16,8 @@ const KERNEL_FILES: [MountFlag; 3] = [MountFlag::NoSuid, MountFlag::NoDev, Mount
 
 pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
     let config = granted.config();
-    let mut planner = Planner { plan: Plan::new(granted), config, host };
+    let mut planner =
+        Planner { plan: Plan::new(granted), config, host, mount_point: MountPoint::Made };
     planner.namespaces();
     planner.map_ids();
     if planner.mounting() {
@@ -69,6 +70,8 @@ struct Planner<'a> {
     plan: Plan,
     config: &'a SandboxConfig,
     host: &'a HostFacts,
+    /// What the mount that is being planned says of its target.
+    mount_point: MountPoint,
 }
 
 impl Planner<'_> {
@@ -170,6 +173,7 @@ impl Planner<'_> {
     }
 
     fn mount(&mut self, mount: &Mount) {
+        self.mount_point = mount.mount_point;
         let target = &mount.target;
         let flags: Vec<_> = mount.flags.iter().copied().collect();
         match &mount.filesystem {
@@ -178,7 +182,7 @@ impl Planner<'_> {
             }
             Filesystem::BindDescriptor { descriptor, recursion } => {
                 let (descriptor, recursion, target) = (*descriptor, *recursion, target.clone());
-                if !target.is_root() {
+                if self.is_made(&target) {
                     self.push(Step::MakeTargetFor { target: target.clone(), descriptor });
                 }
                 self.push(Step::BindDescriptor { descriptor, target, recursion, flags });
@@ -246,9 +250,13 @@ impl Planner<'_> {
         self.push(Step::Restrict { target, recursion, flags, missing: Missing::Fails });
     }
 
-    /// For a mount; the root is there already.
+    /// Whether a mount's target is made where it is missing; the root is there already.
+    fn is_made(&self, target: &InsidePath) -> bool {
+        self.mount_point == MountPoint::Made && !target.is_root()
+    }
+
     fn make_directory(&mut self, target: &InsidePath) {
-        if !target.is_root() {
+        if self.is_made(target) {
             self.push(Step::MakeDirectory(target.clone()));
         }
     }
@@ -261,7 +269,7 @@ impl Planner<'_> {
         flags: Vec<MountFlag>,
         missing: Missing,
     ) {
-        if !target.is_root() {
+        if self.is_made(target) {
             let (target, like) = (target.clone(), source.clone());
             self.push(Step::MakeTarget { target, like, missing });
         }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use sandbox_core::{Filesystem, Mount, MountFlag, OverlayUpper, Recursion};
+use sandbox_core::{Filesystem, Missing, Mount, MountFlag, MountPoint, OverlayUpper, Recursion};
 
 use crate::strategies::{inside_path, mount, os_string};
 
@@ -36,6 +36,9 @@ fn escape(text: &OsStr) -> String {
 
 /// The fields of a mount, where text can express it: overlays with `:` or `,` in a path cannot be.
 fn fields(mount: &Mount) -> Option<(String, &'static str, String)> {
+    if mount.missing != Missing::Fails || mount.mount_point != MountPoint::Made {
+        return None;
+    }
     let none = || "none".to_owned();
     let mut options = Vec::new();
     let (source, kind) = match &mount.filesystem {

@@ -12,9 +12,9 @@ use proptest::sample::{select, subsequence};
 use sandbox_core::{
     BackendName, Capabilities, Capability, CaptureLimit, CommandLine, Environment, Feature,
     Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities, Loopback,
-    Mount, MountFlag, Obstacle, Output, OverlayUpper, ProcessSettings, Recursion, Root,
-    SandboxConfig, SeccompProgram, Session, Setting, Support, User, UserNamespace, WhyNot,
-    Writable,
+    Missing, Mount, MountFlag, MountPoint, Obstacle, Output, OverlayUpper, ProcessSettings,
+    Recursion, Root, SandboxConfig, SeccompProgram, Session, Setting, Support, User, UserNamespace,
+    WhyNot, Writable,
 };
 
 pub(crate) const BACKEND: BackendName = BackendName::new("test-backend");
@@ -125,9 +125,13 @@ fn odd_settings() -> impl Strategy<Value = (KeptCapabilities, Vec<SeccompProgram
 
 pub(crate) fn mount() -> impl Strategy<Value = Mount> {
     let target = inside_path().prop_filter("a target is below the root", |path| !path.is_root());
-    (target, filesystem(), flags()).prop_map(|(target, filesystem, flags)| {
+    let missing = select(vec![Missing::Fails, Missing::IsFine]);
+    let point = select(vec![MountPoint::Made, MountPoint::Required]);
+    let rest = (flags(), missing, point);
+    (target, filesystem(), rest).prop_map(|(target, filesystem, (flags, missing, point))| {
         let mut mount = Mount::new(target.as_os_str(), filesystem).unwrap();
         mount.flags.extend(flags);
+        (mount.missing, mount.mount_point) = (missing, point);
         mount
     })
 }

@@ -4,9 +4,10 @@
 
 use core::ffi::CStr;
 
-use super::act::{State, attach, inside};
+use super::act::{State, inside};
 use super::kernel::{self, Depth, Errno};
 use super::program::FileAct;
+use super::trees::attach;
 use super::word::Word;
 
 impl FileAct {

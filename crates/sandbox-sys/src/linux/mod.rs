@@ -27,6 +27,7 @@ mod raw;
 mod spawn;
 mod stack;
 mod terminal;
+mod trees;
 mod undo;
 mod why;
 mod word;

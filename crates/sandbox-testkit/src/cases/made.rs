@@ -34,6 +34,8 @@ pub(super) const CASES: &[Case] = &[
     Case::new("made/descriptor", &[Need::Has(Feature::MountDescriptor)], descriptor),
     Case::new("made/descriptor-closed", &[Need::Has(Feature::MountDescriptor)], closed),
     Case::new("made/if-present", &[Need::Has(Feature::MountBind)], if_present),
+    Case::new("made/on-existing-only", &[Need::Has(Feature::MountBind)], existing),
+    Case::new("made/over-the-root-by-another-name", &[Need::Has(Feature::MountBind)], root_alias),
     Case::new("made/over-the-root", EMPTY, over_root).without_tree(),
     Case::new("made/nothing-below-the-root", BARE, nothing_below).without_tree(),
     Case::new("made/hosts-root-elsewhere", &[Need::Has(Feature::MountBind)], hosts_root),
@@ -181,6 +183,23 @@ fn if_present(w: &World<'_>) -> Check {
     same("inside", w.says(config)?, "1\nshared")?;
     let config = w.probe("exit 0").mount(Mount::bind(w.dir().join("absent"), "/data/absent")?);
     w.refuses_naming(config, &["/data/absent", "No such file"])
+}
+
+fn existing(w: &World<'_>) -> Check {
+    let config = w.probe("read /data/marker");
+    let on = |target| Mount::bind(w.shared(), target).map(Mount::on_existing);
+    same("there", w.says(config.mount(on("/data")?))?, "shared")?;
+    w.refuses_naming(w.probe("exit 0").mount(on("/data/new")?), &["/data/new", "No such file"])
+}
+
+fn root_alias(w: &World<'_>) -> Check {
+    w.link("/alias", "/data/..")?;
+    for name in ["/alias", "/data/.."] {
+        let config = w.probe("exit 0").mount(Mount::bind(w.shared(), name)?);
+        // The root is what was bound, and the probe is not in it.
+        w.refuses_naming(config, &["/bin/probe", "No such file"])?;
+    }
+    Ok(())
 }
 
 fn over_root(w: &World<'_>) -> Check {

@@ -118,14 +118,27 @@ pub(in crate::linux) fn lock_shared(fd: Fd) -> Result<(), Errno> {
     call(libc::SYS_fcntl, words).map(drop)
 }
 
-/// statx(2): the id of the mount that a descriptor is on.
-pub(in crate::linux) fn mount_id(fd: Fd) -> Result<u64, Errno> {
-    const STATX_MNT_ID: usize = 0x1000;
+/// Where something is: its mount, and its file on that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::linux) struct Place {
+    mount: u64,
+    inode: u64,
+}
+
+/// statx(2)
+pub(in crate::linux) fn place(fd: Fd) -> Result<Place, Errno> {
+    const STATX_MNT_ID: u32 = 0x1000;
     // SAFETY: statx is plain integers, for which zero is valid.
     let mut stat: libc::statx = unsafe { core::mem::zeroed() };
-    let empty = word(libc::AT_EMPTY_PATH);
-    let words = [word(fd), text(c""), empty, STATX_MNT_ID, from_mut(&mut stat) as usize];
-    call(libc::SYS_statx, words).map(|_| stat.stx_mnt_id)
+    let (empty, mask) = (word(libc::AT_EMPTY_PATH), (libc::STATX_INO | STATX_MNT_ID) as usize);
+    let words = [word(fd), text(c""), empty, mask, from_mut(&mut stat) as usize];
+    call(libc::SYS_statx, words)?;
+    Ok(Place { mount: stat.stx_mnt_id, inode: stat.stx_ino })
+}
+
+/// The id of the mount that a descriptor is on.
+pub(in crate::linux) fn mount_id(fd: Fd) -> Result<u64, Errno> {
+    place(fd).map(|place| place.mount)
 }
 
 /// symlinkat(2)

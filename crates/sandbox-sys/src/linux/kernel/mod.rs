@@ -22,9 +22,9 @@ mod mounts;
 mod process;
 
 pub(super) use files::{
-    FileId, change_directory, change_directory_path, change_mode, chroot_here, create_in_root,
-    links_to, lock, lock_shared, make_directory, make_file, mount_id, open_at, open_in_root,
-    remove, stat, stat_in, symlink, umask, write_all,
+    FileId, Place, change_directory, change_directory_path, change_mode, chroot_here,
+    create_in_root, links_to, lock, lock_shared, make_directory, make_file, mount_id, open_at,
+    open_in_root, place, remove, stat, stat_in, symlink, umask, write_all,
 };
 pub(super) use mounts::{
     Depth, attach, attach_over_root, clone_tree, detach_top, make_mounts_private, make_writable,
