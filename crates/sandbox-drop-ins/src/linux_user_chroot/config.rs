@@ -94,7 +94,7 @@ fn mounts(options: &Options, places: &[InsidePath]) -> Result<Vec<Mount>, Config
     for (option, place) in options.mounts.iter().zip(places) {
         match option {
             MountOption::Bind { source, .. } => {
-                mounts.push(Mount::new(place.as_os_str(), bind(source))?);
+                mounts.push(on(place, bind(source))?);
                 if place.is_root() {
                     root = source;
                 }
@@ -108,15 +108,20 @@ fn mounts(options: &Options, places: &[InsidePath]) -> Result<Vec<Mount>, Config
                 mounts.push(Mount::new("/", bind(root))?.with(MountFlag::ReadOnly));
             }
             MountOption::ReadOnly { .. } => {
-                mounts.push(Mount::new(place.as_os_str(), Filesystem::RemountSingle)?);
+                mounts.push(on(place, Filesystem::RemountSingle)?);
             }
             MountOption::Proc { .. } => {
-                mounts.push(Mount::new(place.as_os_str(), Filesystem::Proc)?);
+                mounts.push(on(place, Filesystem::Proc)?);
             }
             MountOption::Devices { .. } => mounts.extend(devices(place)?),
         }
     }
     Ok(mounts)
+}
+
+/// DEST is never made: it has to be there when its turn comes.
+fn on(place: &InsidePath, filesystem: Filesystem) -> Result<Mount, ConfigError> {
+    Ok(Mount::new(place.as_os_str(), filesystem)?.on_existing())
 }
 
 /// Without the mounts below the source, as far as a plain user may leave them out.
@@ -127,7 +132,7 @@ fn bind(source: &Path) -> Filesystem {
 /// Not made anew, which would take a privilege: the host's own, each bound on a file of a tmpfs.
 fn devices(place: &InsidePath) -> Result<Vec<Mount>, ConfigError> {
     let tmpfs = Filesystem::Tmpfs { size: None, mode: Some(0o755) };
-    let mut mounts = vec![Mount::new(place.as_os_str(), tmpfs)?];
+    let mut mounts = vec![on(place, tmpfs)?];
     for name in DEVICES {
         let source = Path::new("/dev").join(name);
         mounts.push(Mount::new(place.join(name).as_os_str(), bind(&source))?);

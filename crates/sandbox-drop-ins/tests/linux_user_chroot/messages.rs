@@ -122,6 +122,18 @@ fn a_target_that_is_missing() {
     });
 }
 
+/// What is inside an earlier mount shows only when that is there.
+#[test]
+fn a_target_that_is_missing_in_an_earlier_mount() {
+    for_everyone(|f| {
+        let source = f.text("source");
+        let bind = ["--mount-bind", source.as_str()];
+        let words = [&bind[..], &["/data"], &bind, &["/data/none"]].concat();
+        f.run(&words, &["true"]).fails("mount (MS_BIND): No such file or directory");
+        assert!(!f.host("source/none").exists(), "the mount point was made in the source");
+    });
+}
+
 #[test]
 fn a_target_of_the_wrong_kind() {
     for_everyone(|f| {
