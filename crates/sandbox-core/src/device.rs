@@ -28,7 +28,8 @@ pub fn minimal_dev(target: &InsidePath) -> Vec<Step> {
     };
     let source = |name| Path::new("/dev").join(name);
     let (pts, shm) = (target.join("pts"), target.join("shm"));
-    let mut steps = vec![tmpfs(target.clone(), 0o755, &[MountFlag::NoSuid])];
+    let no_others = [MountFlag::NoSuid, MountFlag::NoDev];
+    let mut steps = vec![tmpfs(target.clone(), 0o755, &no_others)];
     // What is made in one directory comes in a row: the directory is looked up once.
     steps.extend(NODES.map(|name| Step::MakeFile(target.join(name))));
     steps.extend([Step::MakeDirectory(pts.clone()), Step::MakeDirectory(shm.clone())]);

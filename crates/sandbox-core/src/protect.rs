@@ -4,9 +4,11 @@
 //! them. The lists are those of the OCI runtime specification (config-linux.md, "Masked Paths" and
 //! "Readonly Paths").
 
+use std::ffi::OsStr;
+
 use crate::absent::Missing;
 use crate::config::{Root, SandboxConfig};
-use crate::mount::{Filesystem, MountFlag, Recursion};
+use crate::mount::{Filesystem, Mount, MountFlag, Recursion};
 use crate::path::InsidePath;
 use crate::plan::Step;
 
@@ -49,13 +51,21 @@ fn places(
 ) -> Vec<InsidePath> {
     let mounts = config.extra_mounts.iter().filter(|mount| is_one(&mount.filesystem));
     let mut places: Vec<_> = mounts.map(|mount| mount.target.clone()).collect();
-    if let Ok(usual) = InsidePath::absolute(usual, "path")
-        && (config.root != Root::Empty
-            || config.extra_mounts.iter().any(|mount| usual.is_within(&mount.target)))
-    {
+    let Ok(usual) = InsidePath::absolute(usual, "path") else { return places };
+    places.extend(config.extra_mounts.iter().filter_map(|mount| elsewhere(mount, &usual)));
+    let shown = |mount: &Mount| usual.is_within(&mount.target);
+    if config.root != Root::Empty || config.extra_mounts.iter().any(shown) {
         places.push(usual);
     }
     places.sort();
     places.dedup();
     places
+}
+
+/// Where a bind of the host's root, or of the place itself, shows the kernel's files once more.
+fn elsewhere(mount: &Mount, usual: &InsidePath) -> Option<InsidePath> {
+    let Filesystem::Bind { source, .. } = &mount.filesystem else { return None };
+    let rest = usual.as_path().strip_prefix(source).ok()?;
+    let names = rest.iter().filter_map(OsStr::to_str);
+    Some(names.fold(mount.target.clone(), |at, name| at.join(name)))
 }

@@ -38,18 +38,18 @@ impl Streams {
 fn open_input(input: &Input) -> Result<(Option<OwnedFd>, Option<File>), SpawnError> {
     match input {
         Input::Inherit if callers_stream(0).is_some() => {
-            callers_stream(0).map_or(Ok(()), refuse_directory)?;
+            callers_stream(0).map_or(Ok(()), |file| refuse_directory(file, "stdin"))?;
             Ok((None, None))
         }
         Input::File(path) => {
             let mut options = OpenOptions::new();
             let file = open_file(options.read(true), path, "stdin")?;
-            refuse_directory(file.as_fd())?;
+            refuse_directory(file.as_fd(), "stdin")?;
             Ok((Some(file), None))
         }
         Input::Descriptor(number) => {
             let file = inherited(*number).map_err(|error| taking(*number, "stdin", error))?;
-            refuse_directory(file.as_fd())?;
+            refuse_directory(file.as_fd(), "stdin")?;
             Ok((Some(file), None))
         }
         Input::Piped => {
@@ -66,7 +66,10 @@ fn open_output(
     name: &str,
 ) -> Result<(Option<OwnedFd>, Option<Collector>), SpawnError> {
     match output {
-        Output::Inherit if callers_stream(number).is_some() => Ok((None, None)),
+        Output::Inherit if callers_stream(number).is_some() => {
+            callers_stream(number).map_or(Ok(()), |file| refuse_directory(file, name))?;
+            Ok((None, None))
+        }
         Output::Capture(limit) => {
             let (reader, writer) = pipe()?;
             fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| piping(e.into()))?;
@@ -74,6 +77,7 @@ fn open_output(
         }
         Output::Descriptor(number) => {
             let file = inherited(*number).map_err(|error| taking(*number, name, error))?;
+            refuse_directory(file.as_fd(), name)?;
             Ok((Some(file), None))
         }
         Output::File(path) => {
@@ -99,12 +103,12 @@ fn share(output: Option<&OwnedFd>) -> Result<OwnedFd, SpawnError> {
 }
 
 /// A directory would lead out of the sandbox: `cd /proc/self/fd/0`.
-fn refuse_directory(stdin: BorrowedFd<'_>) -> Result<(), SpawnError> {
-    let is_directory =
-        fstat(stdin).is_ok_and(|stat| stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits());
+fn refuse_directory(stream: BorrowedFd<'_>, name: &str) -> Result<(), SpawnError> {
+    let is_directory = fstat(stream)
+        .is_ok_and(|stat| stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits());
     if is_directory {
         let error = io::Error::from_raw_os_error(libc::EISDIR);
-        return Err(SpawnError::host("give the command a directory as stdin", error));
+        return Err(SpawnError::host(format!("give the command a directory as {name}"), error));
     }
     Ok(())
 }

@@ -139,11 +139,12 @@ impl Order<'_> {
             for fd in &image.descriptors {
                 kernel::keep_across_exec(*fd)?;
             }
-            // There is no init to watch the caller.
-            kernel::process_control(
-                libc::PR_SET_PDEATHSIG,
-                libc::SIGKILL.cast_unsigned() as usize,
-            )?;
+            // There is no init to watch the caller, which may have ended before the first line.
+            let kill = libc::SIGKILL.cast_unsigned() as usize;
+            kernel::process_control(libc::PR_SET_PDEATHSIG, kill)?;
+            if kernel::has_ended(self.descriptors.caller) {
+                return Err(libc::ESRCH);
+            }
             if self.init_flags & NEW_SESSION != 0 {
                 kernel::new_session()?;
             }

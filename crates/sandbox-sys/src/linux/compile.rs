@@ -123,7 +123,10 @@ impl Compiler {
             }
             Step::Mount { filesystem, target, flags } => {
                 let place = match filesystem {
-                    NewFilesystem::Overlay { upper: Some(_), .. } => Place::Host,
+                    // A link in a layer may lead anywhere.
+                    NewFilesystem::Overlay { .. } | NewFilesystem::TemporaryOverlay { .. } => {
+                        Place::Host
+                    }
                     _ => Place::Memory,
                 };
                 self.mount_place(target, place)?;
@@ -181,7 +184,11 @@ impl Compiler {
             Step::CreateFile { target, content, mode } => {
                 FileAct::File { path: inside(target)?, content: content.clone(), mode: *mode }
             }
-            Step::Symlink { at, to } => FileAct::Link { path: inside(at)?, to: c_string(to)? },
+            Step::Symlink { at, to } => {
+                // It may lead anywhere.
+                self.places.mount(at, Place::Host);
+                FileAct::Link { path: inside(at)?, to: c_string(to)? }
+            }
             Step::ChangeMode { target, mode } => {
                 FileAct::Mode { path: inside(target)?, mode: *mode }
             }

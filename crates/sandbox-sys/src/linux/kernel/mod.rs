@@ -87,6 +87,14 @@ pub(super) fn write(fd: Fd, bytes: &[u8]) -> Result<(), Errno> {
     }
 }
 
+/// Whether the process of a pidfd has ended.
+pub(super) fn has_ended(pidfd: Fd) -> bool {
+    let mut polled = libc::pollfd { fd: pidfd, events: libc::POLLIN, revents: 0 };
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let words = [from_mut(&mut polled) as usize, 1, from_ref(&now) as usize, 0, 0];
+    call(libc::SYS_ppoll, words) != Ok(0)
+}
+
 /// Waits until a byte can be read from a descriptor, or its end, and reads that byte. An error once a
 /// process has ended: there is nobody left to wait for.
 pub(super) fn await_byte(fd: Fd, pidfd: Fd) -> Result<(), Errno> {
@@ -154,18 +162,27 @@ pub(super) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     call(libc::SYS_close_range, [first as usize, last, CLOSE_RANGE_CLOEXEC]).map(drop)
 }
 
+/// Whether the PIDs that the host's /proc tells are those of this process's own PID namespace: `NSpid` in
+/// its status has one number then.
+fn proc_is_of_own_namespace() -> Result<bool, Errno> {
+    const NAME: &[u8] = b"\nNSpid:";
+    let file = open(c"/proc/thread-self/status", libc::O_RDONLY)?;
+    let mut text = [0_u8; 4096];
+    let words = [word(file), text.as_mut_ptr() as usize, text.len()];
+    let read = call(libc::SYS_read, words);
+    close(file);
+    let text = text.get(..read?).unwrap_or_default();
+    let start = text.windows(NAME.len()).position(|part| part == NAME).ok_or(libc::EPROTO)?;
+    let numbers = text.get(start + NAME.len()..).unwrap_or_default();
+    let line = numbers.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(line.split(|byte| *byte == b'\t').filter(|number| !number.is_empty()).count() == 1)
+}
+
 /// The file that lists this process's children, as it will list init's: by the PIDs of its own
 /// namespace.
 pub(super) fn open_children() -> Result<Fd, Errno> {
-    const PATH: &CStr = c"/proc/thread-self/children";
-    let mut own = [0_u8; 12];
-    let room = own.as_mut_ptr() as usize;
-    let cwd = word(libc::AT_FDCWD);
-    let len = call(libc::SYS_readlinkat, [cwd, text(c"/proc/self"), room, own.len()])?;
-    let digits = own.get(..len).unwrap_or_default();
-    let seen = digits.iter().fold(0, |pid, digit| pid * 10 + usize::from(digit.wrapping_sub(b'0')));
-    if seen == call(libc::SYS_getpid, [])? {
-        return open(PATH, libc::O_RDONLY);
+    if proc_is_of_own_namespace()? {
+        return open(c"/proc/thread-self/children", libc::O_RDONLY);
     }
     // The caller has moved its children to another PID namespace (setns(2)): its proc names them
     // otherwise.

@@ -108,14 +108,24 @@ pub(in crate::linux) fn new_session() -> Result<(), Errno> {
     call(libc::SYS_setsid, []).map(drop)
 }
 
-/// What a command starts with: no signal blocked, and none ignored that the caller's runtime ignores
-/// (rt_sigaction(2), rt_sigprocmask(2)). The table of actions is a copy.
+/// What a command starts with: no signal blocked, none that a handler of the caller's is for, and none
+/// ignored that the caller's runtime ignores (rt_sigaction(2), rt_sigprocmask(2)). The table of actions is
+/// a copy.
 pub(in crate::linux) fn default_signals() -> Result<(), Errno> {
     const SET_SIZE: usize = size_of::<u64>();
-    // The kernel's struct sigaction: SIG_DFL, no flags, no restorer, an empty mask.
-    let default = [0_u64; 4];
-    for signal in [libc::SIGCHLD, libc::SIGPIPE] {
-        let words = [word(signal), default.as_ptr() as usize, 0, SET_SIZE];
+    const LAST: i32 = 64;
+    for signal in 1..=LAST {
+        // The kernel's struct sigaction: the handler, flags, a restorer, a mask.
+        let mut action = [0_u64; 4];
+        let words = [word(signal), 0, action.as_mut_ptr() as usize, SET_SIZE];
+        call(libc::SYS_rt_sigaction, words)?;
+        let ignored = action[0] == libc::SIG_IGN as u64;
+        let default = action[0] == libc::SIG_DFL as u64;
+        if default || ignored && !matches!(signal, libc::SIGCHLD | libc::SIGPIPE) {
+            continue;
+        }
+        action = [0; 4];
+        let words = [word(signal), action.as_ptr() as usize, 0, SET_SIZE];
         call(libc::SYS_rt_sigaction, words)?;
     }
     let none = 0_u64;
