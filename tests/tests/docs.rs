@@ -92,17 +92,71 @@ fn the_cases_that_hold_promises_exist() {
     }
 }
 
-#[test]
-fn links_and_files_exist() {
+/// The pages, but for those of single crates.
+fn pages() -> Vec<String> {
     let pages = fs::read_dir(workspace().join("docs")).unwrap();
     let pages = pages.map(|page| format!("docs/{}", page.unwrap().file_name().display()));
-    for page in pages.chain(["README.md", "CONTRIBUTING.md"].map(str::to_owned)) {
+    pages.chain(["README.md", "CONTRIBUTING.md"].map(str::to_owned)).collect()
+}
+
+/// The files that a page links to.
+fn linked(page: &str) -> Vec<PathBuf> {
+    let folder = workspace().join(page).parent().unwrap().to_owned();
+    let text = read(page);
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let targets = links.filter_map(|link| link.split('#').next());
+    let files = |target: &&str| !target.is_empty() && !target.starts_with("http");
+    targets.filter(files).map(|target| folder.join(target)).collect()
+}
+
+#[test]
+fn every_page_is_linked_from_another() {
+    let pages = pages();
+    for page in pages.iter().filter(|page| page.starts_with("docs/")) {
+        let file = workspace().join(page).canonicalize().unwrap();
+        let is_it = |link: PathBuf| link.canonicalize().is_ok_and(|link| link == file);
+        let others = pages.iter().filter(|other| *other != page);
+        assert!(others.flat_map(|other| linked(other)).any(is_it), "nothing links to {page}");
+    }
+}
+
+/// The options in a source file, in which each stands after `start` and before a quotation mark.
+fn options_after(start: &str, file: &str) -> BTreeSet<String> {
+    let text = read(file);
+    let names = text.split(start).skip(1).filter_map(|rest| rest.split('"').next());
+    names.map(|name| format!("--{name}")).collect()
+}
+
+#[test]
+fn the_options_of_the_drop_ins_exist() {
+    let page = read("docs/drop-ins.md");
+    let (_, page) = page.split_once("\n## bwrap\n").unwrap();
+    let (bwrap, linux_user_chroot) = page.split_once("\n## linux-user-chroot\n").unwrap();
+    let source = "crates/sandbox-drop-ins/src";
+    let of_bwrap = options_after("    spec(\"--", &format!("{source}/bwrap/options.rs"));
+    let arguments = format!("{source}/linux_user_chroot/arguments.rs");
+    let of_linux_user_chroot = options_after("    (\"--", &arguments);
+    assert!(of_bwrap.len() > 50 && of_linux_user_chroot.len() > 9, "options are not found");
+    for (text, options) in [(bwrap, of_bwrap), (linux_user_chroot, of_linux_user_chroot)] {
+        for quoted in quoted(text) {
+            let words = quoted.split_whitespace();
+            for word in words.filter(|word| word.starts_with("--") && *word != "--") {
+                let is_one = match word.strip_suffix('*') {
+                    Some(start) => options.iter().any(|option| option.starts_with(start)),
+                    None => options.contains(word),
+                };
+                assert!(is_one, "docs/drop-ins.md has {word}, which is no option");
+            }
+        }
+    }
+}
+
+#[test]
+fn links_and_files_exist() {
+    for page in pages() {
         let text = read(&page);
-        let folder = workspace().join(&page).parent().unwrap().to_owned();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let target = link.split('#').next().unwrap();
-            let here = target.is_empty() || target.starts_with("http");
-            assert!(here || folder.join(target).exists(), "{page} links to {link}");
+        for target in linked(&page) {
+            assert!(target.exists(), "{page} links to {}", target.display());
         }
         // Whole paths only: a table names files of the crate that it has just named.
         let is_path = |text: &&String| {

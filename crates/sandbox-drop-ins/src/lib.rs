@@ -5,4 +5,4 @@
 
 pub mod bwrap;
 pub mod linux_user_chroot;
-pub mod setuid;
+mod setuid;

@@ -11,8 +11,7 @@ use nix::unistd::{getegid, geteuid, getgid, getuid, setresgid, setresuid};
 
 /// Why the program must not go on.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PrivilegeError {
+pub(crate) enum PrivilegeError {
     /// The kernel did not let this process become its caller.
     #[error("cannot give up the privileges of a set-user-ID program: {0}")]
     Kept(io::Error),
@@ -29,10 +28,7 @@ pub enum PrivilegeError {
 /// `/proc` would be closed to it.
 ///
 /// Call it first, before anything is read or opened.
-///
-/// # Errors
-/// The privileges are still there, or are capabilities of the file (capabilities(7)).
-pub fn give_up_privileges() -> Result<(), PrivilegeError> {
+pub(crate) fn give_up_privileges() -> Result<(), PrivilegeError> {
     let (uid, gid) = (getuid(), getgid());
     if geteuid() != uid || getegid() != gid {
         let kept = |errno: nix::errno::Errno| PrivilegeError::Kept(errno.into());

@@ -30,11 +30,14 @@
 //!
 //! It does not: need root, a network or anything installed but a C compiler; change the host; or look
 //! at a plan. What is promised is what the command inside and the host outside can see.
+//!
+//! [`fixture`] is for the tests of whole programs, which run on a tree as well.
 #![forbid(unsafe_code)]
 
 mod case;
 mod cases;
 mod check;
+pub mod fixture;
 mod leaks;
 mod options;
 mod probe;

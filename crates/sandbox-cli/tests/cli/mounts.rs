@@ -32,6 +32,7 @@ fn a_bind_is_what_it_says() {
         let fields = format!("{source}:/data/one:none:rbind,ro");
         let ran = f.shell(&["--mount", &fields], "cat /data/one/file; touch /data/one/x");
         assert!(ran.out == "inside\n" && ran.err.contains("Read-only file system"), "{ran:?}");
+        fs::write(f.host("source/file"), "of the host\n").unwrap();
     });
 }
 
@@ -71,6 +72,7 @@ fn writing_is_settled_after_the_mounts() {
         let ran = f.shell(&["--writable", "/data/two", "--bind", &bind], script);
         assert!(ran.err.contains("Read-only file system"), "{ran:?}");
         f.shell(&["--writable", "/data/one", "--bind", &bind], script).prints("");
+        fs::write(f.host("source/file"), "of the host\n").unwrap();
     });
 }
 

@@ -121,3 +121,28 @@ fn seccomp_profile_that_there_is_not() {
         }
     });
 }
+
+/// The C program finds it last.
+#[test]
+fn a_profile_that_there_is_not_is_found_before_anything_is_mounted() {
+    for_everyone(|f| {
+        let source = f.text("source");
+        let with = |options: &[&str], profile: &str| {
+            f.run(&[options, &["--seccomp-profile-version", profile]].concat(), &["true"])
+        };
+        let bind = ["--mount-bind", source.as_str()];
+        let late = [
+            (["--chdir", "/none"].to_vec(), "chdir: No such file or directory"),
+            (
+                [&bind[..], &["/data"], &bind, &["/data/none"]].concat(),
+                "mount (MS_BIND): No such file or directory",
+            ),
+        ];
+        for (options, message) in late {
+            with(&options, "0").fails(message);
+            with(&options, "7").fails("Unknown --seccomp-profile-version");
+        }
+        with(&["--mount-bind", "/no/such", "/data"], "7").fails("Couldn't open bind mount source");
+        with(&["--mount-proc", "/none"], "7").fails("mount (\"proc\"): No such file or directory");
+    });
+}

@@ -1,55 +1,36 @@
 //! A tree with a static busybox, and tests that run for root and for a plain user.
 
 use std::any::type_name;
-use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::unistd::geteuid;
+use sandbox_testkit::fixture::{self, Tree};
+pub(crate) use sandbox_testkit::fixture::{BUSYBOX, SKIPPED, Who};
 use sandboxlib::{Config, Executor, Feature, Finished, Support};
-use tempfile::TempDir;
 
-pub(crate) const BUSYBOX: &str = "/bin/busybox";
-const APPLETS: [&str; 15] = [
-    "cat", "echo", "env", "false", "head", "id", "ls", "mkdir", "pwd", "readlink", "sh", "sleep",
-    "touch", "true", "yes",
-];
-/// Belongs to no account on an ordinary machine, and needs none.
-const PLAIN_USER: &str = "54321";
+/// Whose tests these are, where they say what cannot run.
+const SUBJECT: &str = "sandboxlib";
 /// Set where this process was started by one of root's.
 const BY_ROOT: &str = "SANDBOXLIB_TEST_BY_ROOT";
 /// The directory of the test that has started a role.
 const DIRECTORY: &str = "SANDBOXLIB_TEST_DIRECTORY";
-/// Begins a line that says what cannot run.
-pub(crate) const SKIPPED: &str = "skipped: ";
-
-/// Who the tests run as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Who {
-    Root,
-    Plain,
-}
 
 /// A tree of its own for one test; it is checked at the end that nothing is left in it.
 pub(crate) struct Fixture {
-    pub(crate) who: Who,
-    path: PathBuf,
-    before: BTreeSet<PathBuf>,
-    /// None in a role, which uses its test's.
-    _owned: Option<TempDir>,
+    tree: Tree,
 }
 
 /// Runs a test as who this is; and where that is root, once more in a process of a plain user.
 pub(crate) fn for_everyone<T: Fn(&Fixture)>(test: T) {
-    let who = if geteuid().is_root() { Who::Root } else { Who::Plain };
-    let Some(fixture) = Fixture::new(who) else { return };
+    let who = Who::caller();
+    let Some(tree) = Tree::new(SUBJECT, who).unwrap() else { return };
+    let fixture = Fixture::new(tree);
     test(&fixture);
-    fixture.check_left();
+    assert_eq!(fixture.left().unwrap(), [""; 0], "nothing is left, nothing is gone");
     match who {
         Who::Root => again_as_a_plain_user(type_name::<T>()),
         Who::Plain if env::var_os(BY_ROOT).is_none() => skip("as root: the caller is not root"),
@@ -61,8 +42,9 @@ pub(crate) fn for_everyone<T: Fn(&Fixture)>(test: T) {
 fn again_as_a_plain_user(closure: &str) {
     let (_, name) = closure.split_once("::").unwrap();
     let name = name.trim_end_matches("::{{closure}}");
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", PLAIN_USER, "--regid", PLAIN_USER, "--clear-groups"]);
+    let setpriv = Who::Plain.prefix();
+    let mut command = Command::new(setpriv[0]);
+    command.args(&setpriv[1..]);
     command.args(["/proc/self/fd/0", name, "--exact", "--nocapture"]);
     let output = command.stdin(this()).env(BY_ROOT, "1").output().unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -78,19 +60,12 @@ pub(crate) fn this() -> File {
     File::open("/proc/self/exe").unwrap()
 }
 
-/// Says by name and reason what cannot run here, past the test harness, which would swallow it; in the
-/// file that `cargo xtask test` makes its summary from, too.
+/// Says by name and reason what cannot run here; or has it said by who has started this process.
 pub(crate) fn skip(reason: &str) {
     if env::var_os(BY_ROOT).is_some() || env::var_os(DIRECTORY).is_some() {
-        // Who has started this process says it.
-        return std::io::stderr().write_all(format!("{SKIPPED}{reason}\n").as_bytes()).unwrap();
-    }
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let line = format!("sandboxlib {test}: {reason}\n");
-    std::io::stderr().write_all(format!("{SKIPPED}{line}").as_bytes()).unwrap();
-    if let Some(file) = env::var_os("SANDBOX_TEST_SKIPS") {
-        let file = fs::OpenOptions::new().append(true).create(true).open(file);
-        file.unwrap().write_all(line.as_bytes()).unwrap();
+        std::io::stderr().write_all(format!("{SKIPPED}{reason}\n").as_bytes()).unwrap();
+    } else {
+        fixture::skip(SUBJECT, reason).unwrap();
     }
 }
 
@@ -105,55 +80,17 @@ pub(crate) fn soon(mut is_so: impl FnMut() -> bool) {
 }
 
 impl Fixture {
-    fn new(who: Who) -> Option<Self> {
-        if !Path::new(BUSYBOX).exists() {
-            skip(&format!("{BUSYBOX} is missing (Debian: busybox-static)"));
-            return None;
+    fn new(mut tree: Tree) -> Self {
+        for name in ["data/one", "data/one2"] {
+            fs::create_dir(tree.inside(name)).unwrap();
         }
-        let owned = tempfile::Builder::new().prefix("sandboxlib-test-").tempdir().unwrap();
-        let path = owned.path().to_owned();
-        let mut fixture = Self { who, path, before: BTreeSet::new(), _owned: Some(owned) };
-        for name in ["", "bin", "tmp", "proc", "dev", "data", "data/one", "data/one2"] {
-            fs::create_dir(fixture.tree().join(name)).unwrap();
-        }
-        // A process of its own: one that another test forks meanwhile would inherit the open file, and
-        // what is open for writing cannot be executed.
-        let busybox = fixture.tree().join("bin/busybox");
-        assert!(Command::new("cp").arg(BUSYBOX).arg(busybox).status().unwrap().success());
-        for name in APPLETS {
-            symlink("busybox", fixture.tree().join("bin").join(name)).unwrap();
-        }
-        fs::create_dir(fixture.host("source")).unwrap();
-        fs::write(fixture.host("source/file"), "of the host\n").unwrap();
-        fixture.seal();
-        Some(fixture)
+        tree.seal().unwrap();
+        Self { tree }
     }
 
     /// The fixture of the test that has started this process.
     pub(crate) fn of_the_test() -> Option<Self> {
-        let path = PathBuf::from(env::var_os(DIRECTORY)?);
-        let who = if geteuid().is_root() { Who::Root } else { Who::Plain };
-        Some(Self { who, path, before: BTreeSet::new(), _owned: None })
-    }
-
-    /// What is there now is what must be there at the end.
-    pub(crate) fn seal(&mut self) {
-        self.before = self.paths();
-    }
-
-    /// The root of the sandbox, as the host sees it.
-    pub(crate) fn tree(&self) -> PathBuf {
-        self.host("tree")
-    }
-
-    /// A path in the tree, as the host sees it.
-    pub(crate) fn inside(&self, name: &str) -> PathBuf {
-        self.tree().join(name)
-    }
-
-    /// A path beside the tree.
-    pub(crate) fn host(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        Some(Self { tree: Tree::of_the_test(env::var_os(DIRECTORY)?) })
     }
 
     /// The executors that can run anything as this user; a chroot is for root.
@@ -185,7 +122,7 @@ impl Fixture {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("exec /proc/self/fd/0 \"$@\" {redirections}"), "sh"]);
         command.args([&format!("roles::{name}"), "--exact", "--ignored", "--nocapture"]);
-        command.env(DIRECTORY, &self.path).env_remove("SANDBOXLIB_BACKEND");
+        command.env(DIRECTORY, self.path()).env_remove("SANDBOXLIB_BACKEND");
         command.stdin(this()).current_dir("/");
         command
     }
@@ -200,31 +137,17 @@ impl Fixture {
         (out, err)
     }
 
-    fn paths(&self) -> BTreeSet<PathBuf> {
-        fn walk(directory: &Path, paths: &mut BTreeSet<PathBuf>) {
-            for entry in fs::read_dir(directory).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() && !path.is_symlink() {
-                    walk(&path, paths);
-                }
-                paths.insert(path);
-            }
-        }
-        let mut paths = BTreeSet::new();
-        walk(&self.path, &mut paths);
-        paths
-    }
-
-    /// Nothing is left in the tree, nothing is gone, nothing is mounted.
-    pub(crate) fn check_left(&self) {
-        assert_eq!(self.paths(), self.before, "left in the tree, or gone");
-        self.check_mounts();
-    }
-
     /// Nothing of a sandbox is in the host's table.
     pub(crate) fn check_mounts(&self) {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        assert!(!mounts.contains(self.path.to_str().unwrap()), "{mounts}");
+        assert_eq!(self.mounts().unwrap(), [""; 0]);
+    }
+}
+
+impl Deref for Fixture {
+    type Target = Tree;
+
+    fn deref(&self) -> &Tree {
+        &self.tree
     }
 }
 
