@@ -45,6 +45,15 @@ pub enum SpawnError {
     /// The child was killed from outside before the command ran.
     #[error("the sandbox was killed while it was being set up")]
     Killed,
+    /// A signal came that the caller had held back, and meant to end the set-up by ([`SetUp::signals`]).
+    ///
+    /// [`SetUp::signals`]: crate::SetUp::signals
+    #[error("signal {signal} came while the sandbox was being set up")]
+    #[non_exhaustive]
+    Interrupted {
+        /// The signal.
+        signal: i32,
+    },
     /// The plan has a step that this platform's engine does not know.
     #[error("cannot {step} on this platform")]
     #[non_exhaustive]
@@ -69,7 +78,7 @@ impl SpawnError {
             Self::Step { source, .. } | Self::Exec { source, .. } | Self::Host { source, .. } => {
                 Some(source)
             }
-            Self::Killed | Self::NotHere { .. } => None,
+            Self::Killed | Self::Interrupted { .. } | Self::NotHere { .. } => None,
         }
     }
 }
@@ -87,6 +96,9 @@ pub enum WaitError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The command has ended, and somebody else in this process has taken its status.
+    #[error("the command has ended, but its status was taken by somebody else (wait(2), SIGCHLD)")]
+    Lost,
     /// The sandbox's init was killed by somebody else, and everything in the sandbox with it; how the
     /// command would have ended is not known.
     #[error("the sandbox was killed from outside")]

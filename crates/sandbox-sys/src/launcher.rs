@@ -7,6 +7,7 @@ use sandbox_core::{
 
 use crate::error::{RunError, SpawnError};
 use crate::sandbox::{SandboxChild, spawn_observed};
+use crate::set_up::SetUp;
 use crate::{assume, probe};
 
 /// Runs commands with the first of some backends that meets their configuration.
@@ -56,23 +57,27 @@ impl<'a> Launcher<'a> {
 
     /// Starts a command.
     pub fn start(&self, config: &SandboxConfig) -> Result<SandboxChild, RunError> {
-        self.start_observed(config, &mut |_| ())
+        self.start_observed(config, &mut SetUp::unwatched(&mut |_| Ok(())))
     }
 
-    /// The same. `created` is told of the process that holds the sandbox as soon as there is one, before
-    /// anything is set up; and of another one, where a first attempt fails and the host is probed.
+    /// The same, with what the caller does meanwhile. It is told of another process, where a first attempt
+    /// fails and the host is probed.
     pub fn start_observed(
         &self,
         config: &SandboxConfig,
-        created: &mut dyn FnMut(u32),
+        set_up: &mut SetUp<'_>,
     ) -> Result<SandboxChild, RunError> {
         config.validate()?;
         let optimistic = self.plan_on(config, &assume());
         let failed = match &optimistic {
-            Ok((selection, plan)) => match spawn_observed(plan, created) {
+            Ok((selection, plan)) => match spawn_observed(plan, set_up) {
                 Ok(child) => return Ok(named(child, selection)),
                 // The sandbox was made: nothing about the host would change that.
-                Err(error @ (SpawnError::Exec { .. } | SpawnError::NotHere { .. })) => {
+                Err(
+                    error @ (SpawnError::Exec { .. }
+                    | SpawnError::Interrupted { .. }
+                    | SpawnError::NotHere { .. }),
+                ) => {
                     return Err(error.into());
                 }
                 Err(error) => Some(error),
@@ -88,7 +93,7 @@ impl<'a> Launcher<'a> {
         match (failed, &optimistic) {
             // The host can do all of it, so it is about this request.
             (Some(error), Ok((_, tried))) if *tried == plan => Err(error.into()),
-            _ => Ok(named(spawn_observed(&plan, created)?, &selection)),
+            _ => Ok(named(spawn_observed(&plan, set_up)?, &selection)),
         }
     }
 

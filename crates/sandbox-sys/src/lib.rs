@@ -16,6 +16,7 @@ mod linux;
 #[cfg(any(test, not(native_engine)))]
 mod posix;
 mod sandbox;
+mod set_up;
 mod signals;
 mod streams;
 mod words;
@@ -33,6 +34,7 @@ pub use descriptors::inherited;
 pub use error::{RunError, SpawnError, WaitError};
 pub use launcher::Launcher;
 pub use sandbox::{SandboxChild, SandboxHandle, spawn, spawn_observed};
+pub use set_up::SetUp;
 pub use signals::HeldSignals;
 
 /// What this process can do on this host, found by trying it, once.

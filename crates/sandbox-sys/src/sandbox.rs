@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use sandbox_core::{BackendName, Captured, Downgrade, Note, Outcome, Plan, Session};
+use sandbox_core::{BackendName, Captured, Downgrade, Note, Outcome, Plan, Session, Status};
 
 use crate::end::End;
 use crate::engine::{self, Control, Process};
 use crate::error::{SpawnError, WaitError};
-use crate::signals::HeldSignals;
+use crate::set_up::SetUp;
+use crate::signals::{Held, HeldSignals, Sender};
 use crate::streams::{Collector, Flow, Streams};
 
 /// Carries out a plan and starts its command.
@@ -23,21 +24,17 @@ use crate::streams::{Collector, Flow, Streams};
 /// # Errors
 /// The step that failed, or why the command cannot be executed. Nothing is left behind then.
 pub fn spawn(plan: &Plan) -> Result<SandboxChild, SpawnError> {
-    spawn_observed(plan, &mut |_| ())
+    spawn_observed(plan, &mut SetUp::unwatched(&mut |_| Ok(())))
 }
 
-/// The same. `created` is told of the process that holds the sandbox ([`SandboxChild::pid`]) as soon as
-/// there is one, before anything is set up: its namespaces are there, its ids may not be mapped yet.
+/// The same, with what the caller does meanwhile.
 ///
 /// # Errors
-/// As for [`spawn`].
-pub fn spawn_observed(
-    plan: &Plan,
-    created: &mut dyn FnMut(u32),
-) -> Result<SandboxChild, SpawnError> {
+/// As for [`spawn`], and what `set_up` says.
+pub fn spawn_observed(plan: &Plan, set_up: &mut SetUp<'_>) -> Result<SandboxChild, SpawnError> {
     let started = Instant::now();
     let streams = Streams::open(&plan.exec)?;
-    let process = engine::spawn(plan, &streams, created)?;
+    let process = engine::spawn(plan, &streams, set_up)?;
     let Streams { stdin, stdout, stderr, .. } = streams;
     Ok(SandboxChild {
         stdin,
@@ -179,6 +176,7 @@ impl SandboxChild {
     /// Reads both streams as they fill, so that neither blocks the command, until the sandbox ends.
     fn collect(&mut self, held: Option<&HeldSignals>) -> Result<End, WaitError> {
         let mut open = self.outputs.each_ref().map(Option::is_some);
+        let mut ended_by = None;
         loop {
             let ready = self.poll(open, held)?;
             for (index, output) in self.outputs.iter_mut().enumerate() {
@@ -187,12 +185,15 @@ impl SandboxChild {
                 }
             }
             if let (true, Some(held)) = (ready.signal, held) {
-                for signal in held.take(self.session) {
-                    self.signal(signal)?;
+                for held in held.take() {
+                    if self.pass_on(held)? == Effect::Ended {
+                        ended_by = Some(held.signal);
+                    }
                 }
             }
             if ready.ended {
-                let end = self.process.end()?;
+                let mut end = self.process.end()?;
+                end.status = ended_by.map_or(end.status, Status::Signaled);
                 // What was written before the end is all there: a descendant that escaped may hold
                 // the pipe open, and is not waited for.
                 for output in &mut self.outputs {
@@ -201,6 +202,18 @@ impl SandboxChild {
                 return Ok(end);
             }
         }
+    }
+
+    /// What a terminal sends reaches a command of the same session by itself. A PID 1 that does not heed
+    /// a signal is ended by it like any other process.
+    fn pass_on(&self, held: Held) -> Result<Effect, WaitError> {
+        if !self.process.heeds(held.signal) {
+            return self.kill().map(|()| Effect::Ended);
+        }
+        if held.sender == Sender::Process || self.session == Session::New {
+            self.signal(held.signal)?;
+        }
+        Ok(Effect::LeftToIt)
     }
 
     fn poll(&self, open: [bool; 2], held: Option<&HeldSignals>) -> Result<Ready, WaitError> {
@@ -233,6 +246,15 @@ impl SandboxChild {
 fn read(output: Option<&mut Collector>) -> Result<Flow, WaitError> {
     let read = output.map_or(Ok(Flow::Ended), Collector::read);
     read.map_err(|error: io::Error| WaitError::host("read the command's output", error))
+}
+
+/// What a signal that was passed on has done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// What the command makes of it.
+    LeftToIt,
+    /// The sandbox is killed.
+    Ended,
 }
 
 #[derive(Clone, Copy)]

@@ -1,5 +1,23 @@
 //! Signals that reach the caller and are meant for the command.
 
+/// A signal that came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
+    pub(crate) signal: i32,
+    pub(crate) sender: Sender,
+}
+
+/// Who has sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// A terminal, and so to the whole process group.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there they are not held"))]
+    Terminal,
+    /// A process, to this one.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there they are not held"))]
+    Process,
+}
+
 #[cfg(target_os = "linux")]
 pub use linux::HeldSignals;
 #[cfg(not(target_os = "linux"))]
@@ -7,13 +25,12 @@ pub use other::HeldSignals;
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use super::{Held, Sender};
     use std::io;
     use std::os::fd::{AsFd, BorrowedFd};
 
     use nix::sys::signal::{SigSet, SigmaskHow, Signal};
     use nix::sys::signalfd::{SfdFlags, SignalFd};
-    use sandbox_core::Session;
-
     const FORWARDED: [Signal; 6] = [
         Signal::SIGHUP,
         Signal::SIGINT,
@@ -54,16 +71,26 @@ mod linux {
             Some(self.signals.as_fd())
         }
 
-        /// The signals that came; those that a terminal sent reach a command of the same session by
-        /// themselves.
-        pub(crate) fn take(&self, session: Session) -> Vec<i32> {
+        /// The signals that came.
+        pub(crate) fn take(&self) -> Vec<Held> {
             let mut came = Vec::new();
             while let Ok(Some(info)) = self.signals.read_signal() {
-                if info.ssi_code != libc::SI_KERNEL || session == Session::New {
-                    came.extend(i32::try_from(info.ssi_signo));
-                }
+                let sender = if info.ssi_code == libc::SI_KERNEL {
+                    Sender::Terminal
+                } else {
+                    Sender::Process
+                };
+                let signal = i32::try_from(info.ssi_signo);
+                came.extend(signal.map(|signal| Held { signal, sender }));
             }
             came
+        }
+    }
+
+    impl AsFd for HeldSignals {
+        /// Readable when one has come.
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.signals.as_fd()
         }
     }
 
@@ -76,10 +103,9 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod other {
+    use super::Held;
     use std::io;
     use std::os::fd::BorrowedFd;
-
-    use sandbox_core::Session;
 
     /// Nothing: the command is in the caller's process group, and gets what it gets.
     #[derive(Debug)]
@@ -98,7 +124,7 @@ mod other {
             None
         }
 
-        pub(crate) fn take(&self, _: Session) -> Vec<i32> {
+        pub(crate) fn take(&self) -> Vec<Held> {
             Vec::new()
         }
     }

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, raise};
 use nix::unistd::{Pid, getgid, getppid, getuid};
-use sandbox_core::{Backend, Preference};
-use sandbox_sys::{HeldSignals, Launcher, WaitError, inherited};
+use sandbox_core::{Backend, Filesystem, Preference};
+use sandbox_sys::{HeldSignals, Launcher, RunError, SetUp, SpawnError, WaitError, inherited};
 
 use super::args::{Action, parse};
 use super::capabilities::Own;
@@ -67,55 +67,79 @@ fn start(request: Request, parent: Pid, voice: Voice) -> Result<u8, BwrapError> 
     }
     let caller = caller(&request)?;
     check(&request, &caller)?;
-    check_open(&request)?;
     if request.has(Word::DieWithParent) {
         die_with(parent)?;
     }
     let mut listeners = Listeners::of(&request)?;
     let waits = request.block.is_some() || request.userns_block.is_some();
     let asserts = request.has(Word::AssertUsernsDisabled) && !request.has(Word::DisableUserns);
-    let (join, policy) = (request.join, policy(&request));
+    let (join, policy, kept) = (request.join, policy(&request), kept_open(&request));
     let mut config = configure(request, &caller, &mut read_all)?;
+    // What has been read is closed: its number may be another file's by now.
+    check_open(&kept)?;
     join::enter(join)?;
     if asserts {
         join::assert_last()?;
     }
-    let launcher = Launcher::new(&BACKENDS).preference(Preference::Any).policy(policy);
-    let hold = || HeldSignals::hold().map_err(BwrapError::Signals);
-    // What it waits for may never come: until then, what asks it to end ends it.
-    let early = if waits { None } else { Some(hold()?) };
+    let held = HeldSignals::hold().map_err(BwrapError::Signals)?;
     // A command that ends at once would be gone before its namespaces are looked at.
     let gate = if waits { None } else { listeners.gate()? };
     config.process.gates.start = config.process.gates.start.or(gate.as_ref().map(Gate::number));
     let mut told = Ok(());
-    let child = launcher.start_observed(&config, &mut |pid| {
-        told = listeners.created(pid).and(gate.as_ref().map_or(Ok(()), Gate::open));
-    })?;
+    let mut created = |pid| {
+        told = listeners.created(pid, &held);
+        if told.is_ok() {
+            told = gate.as_ref().map_or(Ok(()), Gate::open);
+        }
+        // Any error will do: it is told of in the words of the other one.
+        if told.is_ok() { Ok(()) } else { Err(ErrorKind::Interrupted.into()) }
+    };
+    // What it waits for may never come: until then, what asks it to end ends it.
+    let mut set_up = SetUp { created: &mut created, signals: waits.then_some(&held) };
+    let launcher = Launcher::new(&BACKENDS).preference(Preference::Any).policy(policy);
+    let started = launcher.start_observed(&config, &mut set_up);
     told?;
-    let signals = early.map_or_else(hold, Ok)?;
-    let code = child.wait_passing_on(&signals)?.status.shell_code();
-    listeners.ended(code);
+    let child = match started {
+        Err(RunError::Spawn(SpawnError::Interrupted { signal, .. })) => {
+            return Ok(end_by(signal, held));
+        }
+        started => started?,
+    };
+    let code = child.wait_passing_on(&held)?.status.shell_code();
+    listeners.ended(code, &held);
     Ok(code)
 }
 
-/// What is to be waited for, kept or passed on has to be there.
-fn check_open(request: &Request) -> Result<(), BwrapError> {
-    let passed = request.passed.iter().map(|number| ("--pass-fd", Some(*number)));
+/// As any program ends by a signal that it has no handler for.
+fn end_by(signal: i32, held: HeldSignals) -> u8 {
+    drop(held);
+    let _ = Signal::try_from(signal).map_err(io::Error::from).and_then(|signal| Ok(raise(signal)?));
+    u8::try_from(128 + signal).unwrap_or(FAILED)
+}
+
+/// What is to be waited for, kept, bound or passed on, each with its option.
+fn kept_open(request: &Request) -> Vec<(&'static str, i32)> {
+    let bound =
+        request.operations.iter().filter_map(|operation| match operation.mount.filesystem {
+            Filesystem::BindDescriptor { descriptor, .. } => Some(("--bind-fd", descriptor)),
+            _ => None,
+        });
+    let passed = request.passed.iter().map(|number| ("--pass-fd", *number));
     let kept = [
         ("--sync-fd", request.sync),
         ("--block-fd", request.block),
         ("--userns-block-fd", request.userns_block),
     ];
-    for (option, number) in kept.into_iter().chain(passed) {
-        if let Some(number) = number {
-            inherited(number).map_err(|source| BwrapError::Descriptor {
-                option,
-                number,
-                source,
-            })?;
-        }
-    }
-    Ok(())
+    let kept = kept.into_iter().filter_map(|(option, number)| Some((option, number?)));
+    kept.chain(passed).chain(bound).collect()
+}
+
+/// All of it has to be there.
+fn check_open(kept: &[(&'static str, i32)]) -> Result<(), BwrapError> {
+    kept.iter().try_for_each(|&(option, number)| {
+        let open = inherited(number).map(drop);
+        open.map_err(|source| BwrapError::Descriptor { option, number, source })
+    })
 }
 
 /// The sandbox ends with this process; now this process ends with its parent.

@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{pipe2, write};
-use sandbox_sys::inherited;
+use sandbox_sys::{HeldSignals, inherited};
 
 use super::error::BwrapError;
 use super::request::Request;
@@ -55,24 +57,24 @@ impl Listeners {
     }
 
     /// That the sandbox exists, held by this process.
-    pub(super) fn created(&mut self, pid: u32) -> Result<(), BwrapError> {
+    pub(super) fn created(&mut self, pid: u32, held: &HeldSignals) -> Result<(), BwrapError> {
         if self.info.is_none() && self.status.is_none() {
             return Ok(());
         }
         let members = members(pid);
         if let Some(listener) = &mut self.info {
-            listener.tell(&format!("{{\n    {}\n}}\n", members.join(",\n    ")))?;
+            listener.tell(&format!("{{\n    {}\n}}\n", members.join(",\n    ")), held)?;
         }
         if let Some(listener) = &mut self.status {
-            listener.tell(&format!("{{ {} }}\n", members.join(", ")))?;
+            listener.tell(&format!("{{ {} }}\n", members.join(", ")), held)?;
         }
         Ok(())
     }
 
     /// How the command has ended. Nobody may be there any more to hear it.
-    pub(super) fn ended(mut self, code: u8) {
+    pub(super) fn ended(mut self, code: u8, held: &HeldSignals) {
         if let Some(listener) = &mut self.status {
-            let _ = listener.tell(&format!("{{ \"exit-code\": {code} }}\n"));
+            let _ = listener.tell(&format!("{{ \"exit-code\": {code} }}\n"), held);
         }
     }
 }
@@ -98,11 +100,24 @@ impl Gate {
 }
 
 impl Listener {
-    fn tell(&mut self, text: &str) -> Result<(), BwrapError> {
+    /// A reader that does not read is waited for, but not against what asks this program to end.
+    fn tell(&mut self, text: &str, held: &HeldSignals) -> Result<(), BwrapError> {
         let (option, number) = (self.option, self.number);
-        let told = self.file.write_all(text.as_bytes());
+        let room = room(self.file.as_fd(), held.as_fd());
+        let told = room.and_then(|()| self.file.write_all(text.as_bytes()));
         told.map_err(|source| BwrapError::Descriptor { option, number, source })
     }
+}
+
+/// Waits until something can be written, which is less than a pipe takes at once (pipe(7), `PIPE_BUF`).
+fn room(to: BorrowedFd<'_>, signals: BorrowedFd<'_>) -> io::Result<()> {
+    let mut polled = [PollFd::new(to, PollFlags::POLLOUT), PollFd::new(signals, PollFlags::POLLIN)];
+    while let Err(errno) = poll(&mut polled, PollTimeout::NONE) {
+        if errno != Errno::EINTR {
+            return Err(errno.into());
+        }
+    }
+    if polled[0].any() == Some(true) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
 }
 
 /// The process and its namespaces, as far as they are not this process's, too.

@@ -158,6 +158,12 @@ impl Order<'_> {
                 return (FILTER_COMMAND, errno);
             }
         }
+        // The end of the socket tells little: any process that another thread has forked holds it open.
+        if let Err(errno) =
+            kernel::send(self.descriptors.socket, &Record::Executing.to_bytes(), None)
+        {
+            return (START_INIT, errno);
+        }
         (EXECUTE, execute_first(image))
     }
 }

@@ -8,9 +8,11 @@
 //! could do for it what needs the caller's privileges.
 #![allow(unsafe_code, reason = "clone(2)")]
 
+use std::ffi::c_void;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::ptr::{from_mut, from_ref};
+use std::ptr::{from_mut, from_ref, null_mut};
+use std::sync::atomic::AtomicI32;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 use sandbox_core::Namespace;
@@ -38,24 +40,28 @@ pub(super) fn flags(namespaces: &[Namespace]) -> i32 {
 /// Starts the child; gives its process id and a pidfd.
 ///
 /// # Safety
-/// `order`, everything that it refers to, and `stack` stay where they are until the child has
-/// executed or exited.
+/// `order`, everything that it refers to, `stack` and `in_our_memory` stay where they are until the child
+/// has executed or exited.
 pub(super) unsafe fn start(
     order: &Order<'_>,
     namespaces: &[Namespace],
     stack: &Borrowed,
+    in_our_memory: &AtomicI32,
 ) -> io::Result<(i32, OwnedFd)> {
     let mut pidfd = -1;
     // No signal at its end, for as long as it is in our hands: a caller that ignores SIGCHLD, or
     // that reaps whatever it finds, does not take it away.
-    let flags = libc::CLONE_VM | libc::CLONE_PIDFD | self::flags(namespaces);
+    let flags =
+        libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_CHILD_CLEARTID | self::flags(namespaces);
     // In the child no handler of the caller may run.
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     // SAFETY: `child::main` is made for this; the stack is the child's alone; `order` lives, says
     // the caller; the pidfd is written before clone returns.
     let pid = unsafe {
         let argument = from_ref(order).cast_mut().cast();
-        libc::clone(child::main, stack.top(), flags, argument, from_mut(&mut pidfd))
+        // No thread-local storage of its own; the kernel writes a 0 when the child leaves.
+        let (tls, left) = (null_mut::<c_void>(), in_our_memory.as_ptr());
+        libc::clone(child::main, stack.top(), flags, argument, from_mut(&mut pidfd), tls, left)
     };
     let error = io::Error::last_os_error();
     // There is a child now, so there is no way out of here before it is heard of.

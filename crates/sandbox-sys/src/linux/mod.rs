@@ -9,9 +9,11 @@
 mod act;
 mod child;
 mod clone;
+mod command;
 mod compile;
 mod files;
 mod filesystems;
+mod hear;
 mod image;
 mod init_file;
 mod kernel;

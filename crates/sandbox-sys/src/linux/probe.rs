@@ -178,7 +178,7 @@ fn support(
             | Failure::Child { errno, .. }
             | Failure::Exec { errno },
         ) => Some(*errno),
-        Ok(()) | Err(Failure::Killed) => None,
+        Ok(()) | Err(Failure::Killed | Failure::Signal { .. }) => None,
     };
     if let Some(errno @ (libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM)) = errno {
         return Err(SpawnError::Host {
@@ -204,7 +204,9 @@ fn support(
         Err(
             Failure::Step { errno, .. } | Failure::Child { errno, .. } | Failure::Exec { errno },
         ) => why::probed(what, errno, namespaces),
-        Err(Failure::Killed) => WhyNot::new(Obstacle::Disabled, "the probe was killed"),
+        Err(Failure::Killed | Failure::Signal { .. }) => {
+            WhyNot::new(Obstacle::Disabled, "the probe was killed")
+        }
     };
     Ok(Support::No(why))
 }

@@ -13,6 +13,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg, send};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use sandbox_core::{First, Status, Usage};
 
+use super::command;
 use super::protocol::{Message, Record};
 use super::undo::Leftovers;
 use crate::end::{End, Life, decode};
@@ -97,11 +98,20 @@ impl Process {
         self.control.pidfd.as_fd()
     }
 
+    /// Whether a signal does something to the command. To a PID 1 one does nothing that it has no handler
+    /// for (pid_namespaces(7)).
+    pub(crate) fn heeds(&self, signal: i32) -> bool {
+        self.control.first != First::Command || command::heeds(self.pid, signal)
+    }
+
     /// Waits until nothing of the sandbox is left, and says how it ended.
     pub(crate) fn end(&mut self) -> Result<End, WaitError> {
         self.reap().map_err(|error| WaitError::host("wait for the sandbox", error))?;
         if let Some(end) = self.end.take() {
             return Ok(end);
+        }
+        if self.control.first == First::Command && !self.control.killed.load(Relaxed) {
+            return Err(WaitError::Lost);
         }
         match receive(&self.control.socket).map_err(reading)? {
             Some(Record::Ended { status, usage }) => {
@@ -127,7 +137,7 @@ impl Process {
         wait_readable(&[self.control.pidfd.as_fd()])?;
         self.life = Life::Reaped;
         match self.control.first {
-            First::Command => self.end = wait_for_command(self.pid)?,
+            First::Command => self.end = command::end(self.pid, &self.control.pidfd)?,
             First::Init => reap(&self.control.pidfd)?,
         }
         self.leftovers.remove();
@@ -150,9 +160,19 @@ fn reading(error: io::Error) -> WaitError {
 
 /// Blocks until one of some descriptors is readable or hung up.
 pub(super) fn wait_readable(fds: &[BorrowedFd<'_>]) -> io::Result<Vec<bool>> {
+    wait_readable_for(fds, None)
+}
+
+/// The same, for some time at most.
+pub(super) fn wait_readable_for(
+    fds: &[BorrowedFd<'_>],
+    time: Option<Duration>,
+) -> io::Result<Vec<bool>> {
+    let timeout = time.map_or(Ok(PollTimeout::NONE), PollTimeout::try_from);
+    let timeout = timeout.unwrap_or(PollTimeout::MAX);
     loop {
         let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
-        match poll(&mut polled, PollTimeout::NONE) {
+        match poll(&mut polled, timeout) {
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
             Ok(_) => return Ok(polled.iter().map(|fd| fd.any().unwrap_or(true)).collect()),
@@ -216,30 +236,6 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<Record>> {
             Err(errno) => Err(errno.into()),
         };
     }
-}
-
-/// Reaps a command that is a sandbox's first process, which has exited, and says how. `None` where
-/// somebody else has reaped it.
-#[allow(unsafe_code, reason = "wait4(2), for what was used")]
-fn wait_for_command(pid: i32) -> io::Result<Option<End>> {
-    let mut status = 0;
-    // SAFETY: rusage is plain integers, for which zero is valid.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: both live through the call.
-    while unsafe { libc::wait4(pid, &raw mut status, libc::__WALL, &raw mut usage) } == -1 {
-        match Errno::last() {
-            Errno::EINTR => {}
-            Errno::ECHILD => return Ok(None),
-            errno => return Err(errno.into()),
-        }
-    }
-    let time = |time: libc::timeval| {
-        let part = |number: i64| u64::try_from(number).unwrap_or_default();
-        Duration::from_secs(part(time.tv_sec)) + Duration::from_micros(part(time.tv_usec))
-    };
-    let max_rss_kib = u64::try_from(usage.ru_maxrss).unwrap_or_default();
-    let usage = Usage::of(time(usage.ru_utime), time(usage.ru_stime), max_rss_kib);
-    Ok(Some(End { status: decode(status), usage }))
 }
 
 /// Reaps an exited process. Somebody else may have been faster, or the caller ignores SIGCHLD: how it

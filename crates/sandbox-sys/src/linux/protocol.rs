@@ -127,6 +127,8 @@ pub(crate) enum Record {
     /// byte; a lock on it is passed along. It is in the last directory that was passed; or, where as
     /// many components right above it as `above` says have just been made, below it by so many.
     Made { target: u32, end: u32, above: u32, inode: u64 },
+    /// The child is about to become the command, without an init.
+    Executing,
     /// The command runs. `pid` is its PID as init sees it.
     Started { pid: i32 },
     /// The command has ended, with a status as of wait(2). Nothing follows.
@@ -158,6 +160,7 @@ impl Record {
     const MADE: u64 = 4;
     const DIRECTORY: u64 = 5;
     const KEPT: u64 = 6;
+    const EXECUTING: u64 = 7;
 
     pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
         let signed = |number: i32| i64::from(number).cast_unsigned();
@@ -167,6 +170,7 @@ impl Record {
             }
             Self::Directory => [Self::DIRECTORY, 0, 0, 0, 0],
             Self::Kept => [Self::KEPT, 0, 0, 0, 0],
+            Self::Executing => [Self::EXECUTING, 0, 0, 0, 0],
             Self::Made { target, end, above, inode } => {
                 [Self::MADE, target.into(), end.into(), above.into(), inode]
             }
@@ -194,6 +198,7 @@ impl Record {
             }
             Self::DIRECTORY => Self::Directory,
             Self::KEPT => Self::Kept,
+            Self::EXECUTING => Self::Executing,
             Self::MADE => Self::Made {
                 target: unsigned(a)?,
                 end: unsigned(b)?,
@@ -292,6 +297,7 @@ mod tests {
             Record::Failed { step: u32::MAX, errno: -1, detail: 7 },
             Record::Directory,
             Record::Kept,
+            Record::Executing,
             Record::Made { target: 1, end: u32::MAX, above: 2, inode: u64::MAX },
             Record::Started { pid: i32::MAX },
             Record::Ended { status: 0x137f, usage },

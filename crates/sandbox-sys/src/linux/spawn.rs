@@ -1,19 +1,19 @@
 //! Starts a sandbox, and hears whether it could be set up.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
-use nix::sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use sandbox_core::{First, Namespace, Plan, Session, Step};
 
 use super::act::Rights;
 use super::child::{EXECUTE, FILTER_COMMAND, FIND_CHILDREN, Order, START_INIT, STREAMS};
+use super::hear::{Ears, Heard, Unheard};
 use super::init_file::InitFile;
-use super::process::{self, Control, Process, Received, Scope};
+use super::process::{Control, Process, Scope};
 use super::program::{Descriptors, Program};
 use super::protocol::{FILTER, NEW_SESSION, OWN_PID_NAMESPACE, Record};
 use super::stack::Borrowed;
@@ -22,16 +22,17 @@ use super::{clone, compile, why};
 use crate::descriptors::{above_streams, callers_stream, fill_streams};
 use crate::end::Life;
 use crate::error::SpawnError;
+use crate::set_up::SetUp;
 use crate::streams::Streams;
 use crate::words;
 
 /// Carries out a plan up to the point where the command runs.
 ///
-/// `created` is told of the child's PID as soon as there is one.
+/// `set_up` is told of the child's PID as soon as there is one.
 pub(crate) fn spawn(
     plan: &Plan,
     streams: &Streams,
-    created: &mut dyn FnMut(u32),
+    set_up: &mut SetUp<'_>,
 ) -> Result<Process, SpawnError> {
     let program = compile::program(plan)?;
     let descriptors = streams.command.each_ref().map(|fd| fd.as_ref().map(AsRawFd::as_raw_fd));
@@ -39,7 +40,7 @@ pub(crate) fn spawn(
         Session::Callers => 0,
         Session::New => NEW_SESSION,
     };
-    run(&program, &plan.namespaces, descriptors, session, created)
+    run(&program, &plan.namespaces, descriptors, session, set_up)
         .map_err(|failure| explain(failure, plan))
 }
 
@@ -49,7 +50,7 @@ pub(super) fn attempt(namespaces: &[Namespace], steps: &[Step]) -> Result<(), Fa
         index: 0,
         errno: error.os_error().and_then(io::Error::raw_os_error).unwrap_or(libc::EINVAL),
     })?;
-    run(&program, namespaces, [None; 3], 0, &mut |_| ()).map(drop)
+    run(&program, namespaces, [None; 3], 0, &mut SetUp::unwatched(&mut |_| Ok(()))).map(drop)
 }
 
 /// Where it failed.
@@ -67,6 +68,8 @@ pub(super) enum Failure {
     Exec { errno: i32 },
     /// Somebody killed the child.
     Killed,
+    /// A signal came that the caller had held back.
+    Signal { signal: i32 },
 }
 
 fn run(
@@ -74,7 +77,7 @@ fn run(
     namespaces: &[Namespace],
     streams: [Option<i32>; 3],
     init_flags: i32,
-    created: &mut dyn FnMut(u32),
+    set_up: &mut SetUp<'_>,
 ) -> Result<Process, Failure> {
     let caller = |action| move |source| Failure::Caller { action, source };
     let streams_open = (0..3).all(|number| callers_stream(number).is_some());
@@ -107,36 +110,40 @@ fn run(
         init: program.exec.is_some().then(InitFile::kept).and_then(Result::ok),
     };
     let dumpable = Dumpable::keep();
-    // SAFETY: `hear` returns only when the child has executed the init or is gone.
+    let in_our_memory = AtomicI32::new(1);
+    // SAFETY: `hear` returns only when the child has executed or is gone.
     #[allow(unsafe_code, reason = "starts the child in our memory")]
-    let started = unsafe { clone::start(&order, namespaces, &stack) };
+    let started = unsafe { clone::start(&order, namespaces, &stack, &in_our_memory) };
     let (pid, pidfd) = started
         .map_err(|error| Failure::Clone { errno: error.raw_os_error().unwrap_or(libc::EINVAL) })?;
     drop(theirs);
-    created(pid.unsigned_abs());
+    let wanted = (set_up.created)(pid.unsigned_abs());
     let mut leftovers = Leftovers::default();
     let first = program.exec.as_ref().map_or(First::Init, |image| image.first);
-    let silence = if first == First::Command { Silence::Executed } else { Silence::Died };
-    let note = |record, passed| leftovers.add(program, record, passed);
-    let heard = hear(&ours, &pidfd, silence, note);
+    let ears = Ears {
+        socket: &ours,
+        pidfd: &pidfd,
+        in_our_memory: &in_our_memory,
+        signals: set_up.signals,
+    };
+    let heard = ears.hear(wanted, |record, passed| leftovers.add(program, record, passed));
     drop(dumpable);
     let scope = if own_pids { Scope::Namespace } else { Scope::Descendants };
     let control = Arc::new(Control { pidfd, socket: ours, scope, first, killed: false.into() });
     let mut process = Process { pid, control, leftovers, life: Life::Running, end: None };
     match heard {
-        Ok(Some(Record::Started { .. })) => Ok(process),
-        // Its end of the socket was closed by the exec.
-        Ok(None) if first == First::Command => Ok(process),
-        Err(source) => {
+        Ok(Heard::Said(Record::Started { .. }) | Heard::Executed) => Ok(process),
+        Err(reason) => {
             // For what could not be held there has to be a descriptor now.
             drop(myself);
-            let action = "keep a descriptor for the mount points that are to be removed again";
             let _ = process.control.kill().and_then(|()| process.end().map(drop).or(Ok(())));
-            Err(Failure::Caller { action, source })
+            Err(Failure::of(reason))
         }
         Ok(heard) => {
             let failure = match heard {
-                Some(Record::Failed { step, errno, detail }) => Some(failed(step, errno, detail)),
+                Heard::Said(Record::Failed { step, errno, detail }) => {
+                    Some(failed(step, errno, detail))
+                }
                 _ if program.exec.is_none() => None,
                 _ => Some(Failure::Killed),
             };
@@ -147,54 +154,20 @@ fn run(
     }
 }
 
-const FILTERING: &str = "install the command's seccomp filters";
-
-/// For a child to notice that nobody listens any more.
-const SOME_TIME: Duration = Duration::from_millis(100);
-
-/// What it means that the child's end of the socket is closed without a word.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Silence {
-    Died,
-    /// It is the command by now.
-    Executed,
-}
-
-/// Waits for the child's first word, or for its end without one. Until then it runs in our memory,
-/// so there is no other way out of here.
-///
-/// What it makes on the way is handed to `made`, whose error comes back at the end.
-fn hear(
-    socket: &OwnedFd,
-    pidfd: &OwnedFd,
-    end: Silence,
-    mut made: impl FnMut(Record, Option<OwnedFd>) -> io::Result<()>,
-) -> io::Result<Option<Record>> {
-    let mut noted = Ok(());
-    loop {
-        let Ok(ready) = process::wait_readable(&[socket.as_fd(), pidfd.as_fd()]) else { continue };
-        let Received { record, passed, truncated } =
-            process::receive_passed(socket).unwrap_or_default();
-        if truncated && noted.is_ok() {
-            noted = Err(Errno::EMFILE.into());
-            // What is made next is not told of any more, and so is removed by the child itself.
-            let _ = shutdown(socket.as_raw_fd(), Shutdown::Read);
+impl Failure {
+    fn of(reason: Unheard) -> Self {
+        match reason {
+            Unheard::NotKept(source) => {
+                let action = "keep a descriptor for the mount points that are to be removed again";
+                Self::Caller { action, source }
+            }
+            Unheard::NotWanted(source) => Self::Caller { action: "tell of the sandbox", source },
+            Unheard::Signal(signal) => Self::Signal { signal },
         }
-        if let Some(record @ (Record::Made { .. } | Record::Directory | Record::Kept)) = record {
-            let kept = made(record, passed);
-            noted = noted.and(kept);
-            continue;
-        }
-        if noted.is_err() && !process::ends_within(pidfd, SOME_TIME) {
-            process::send_signal(pidfd, libc::SIGKILL)?;
-        }
-        if record.is_none() && end == Silence::Died && ready.get(1) == Some(&false) {
-            // The end of file comes a little before the end of the process.
-            let _ = process::wait_readable(&[pidfd.as_fd()]);
-        }
-        return noted.map(|()| record);
     }
 }
+
+const FILTERING: &str = "install the command's seccomp filters";
 
 fn failed(step: u32, errno: i32, detail: u32) -> Failure {
     match step {
@@ -240,6 +213,7 @@ fn explain(failure: Failure, plan: &Plan) -> SpawnError {
             source: os(errno),
         },
         Failure::Killed => SpawnError::Killed,
+        Failure::Signal { signal } => SpawnError::Interrupted { signal },
     }
 }
 

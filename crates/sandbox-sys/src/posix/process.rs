@@ -59,6 +59,12 @@ impl Process {
         &self.control
     }
 
+    /// Whether a signal does something to the command.
+    #[allow(clippy::unused_self, reason = "on Linux it depends")]
+    pub(crate) fn heeds(&self, _: i32) -> bool {
+        true
+    }
+
     /// Readable when the command has ended.
     pub(crate) fn news(&self) -> BorrowedFd<'_> {
         self.news.as_fd()

@@ -12,6 +12,7 @@ use super::process::{Process, reap};
 use super::program::{Program, compile};
 use crate::descriptors::{above_streams, fill_streams};
 use crate::error::SpawnError;
+use crate::set_up::SetUp;
 use crate::streams::Streams;
 use crate::words;
 
@@ -19,7 +20,7 @@ use crate::words;
 pub(crate) fn spawn(
     plan: &Plan,
     streams: &Streams,
-    created: &mut dyn FnMut(u32),
+    set_up: &mut SetUp<'_>,
 ) -> Result<Process, SpawnError> {
     refuse_ignored_children()?;
     let (root, program) = compile(plan)?;
@@ -38,9 +39,13 @@ pub(crate) fn spawn(
         Ok(pid) => pid,
         Err(error) => return Err(also(error, mounts.undo())),
     };
-    created(pid.unsigned_abs());
-    Process::watch(pid, plan.exec.session, mounts)
-        .map_err(|error| SpawnError::host("start a thread that waits for the command", error))
+    let mut process = Process::watch(pid, plan.exec.session, mounts)
+        .map_err(|error| SpawnError::host("start a thread that waits for the command", error))?;
+    if let Err(source) = (set_up.created)(pid.unsigned_abs()) {
+        let _ = process.control().kill().and_then(|()| process.end().map(drop).or(Ok(())));
+        return Err(SpawnError::host("tell of the sandbox", source));
+    }
+    Ok(process)
 }
 
 /// Tries acts out, in a child that ends after them.

@@ -20,6 +20,7 @@ use super::program::Mounting;
 use super::{assume, probe, spawn};
 use crate::end::End;
 use crate::error::SpawnError;
+use crate::set_up::SetUp;
 use crate::streams::{Collector, Flow, Streams};
 
 const BUSYBOX: &str = "/bin/busybox";
@@ -90,7 +91,7 @@ fn finish(mut process: Process, collector: Option<Collector>) -> (Status, Captur
 
 fn run(plan: &Plan) -> Result<(Status, Vec<u8>), SpawnError> {
     let mut streams = Streams::open(&plan.exec)?;
-    let process = spawn(plan, &streams, &mut |_| ())?;
+    let process = spawn(plan, &streams, &mut SetUp::unwatched(&mut |_| Ok(())))?;
     streams.command = [None, None, None];
     let (status, captured) = finish(process, streams.stdout.take());
     Ok((status, captured.bytes))
@@ -161,7 +162,7 @@ fn dropping_it_ends_the_group() {
     let Some(tree) = tree() else { return };
     let plan = plan(tree.path(), "sleep 1000 & sleep 1000", []);
     let mut streams = Streams::open(&plan.exec).unwrap();
-    let process = spawn(&plan, &streams, &mut |_| ()).unwrap();
+    let process = spawn(&plan, &streams, &mut SetUp::unwatched(&mut |_| Ok(()))).unwrap();
     streams.command = [None, None, None];
     drop(process);
     // Both hold the pipe: its end means that both are gone.
@@ -230,7 +231,7 @@ fn unmounting_is_not_led_elsewhere() {
         let script = format!("busybox mv /data/new /data/old; busybox ln -s {to} /data/new");
         let plan = plan(tree.path(), &script, steps);
         let mut streams = Streams::open(&plan.exec).unwrap();
-        let mut process = spawn(&plan, &streams, &mut |_| ()).unwrap();
+        let mut process = spawn(&plan, &streams, &mut SetUp::unwatched(&mut |_| Ok(()))).unwrap();
         streams.command = [None, None, None];
         let error = process.end().unwrap_err().to_string();
         assert!(error.contains("is still mounted"), "{error}");

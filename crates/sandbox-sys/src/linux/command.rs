@@ -1,0 +1,74 @@
+//! A command that is a sandbox's first process: how it ends, and which signals it heeds.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use sandbox_core::Usage;
+
+use crate::end::{End, decode};
+
+/// Whether a command that is PID 1 catches a signal, or ignores it on purpose (proc(5), `SigCgt`, `SigIgn`).
+pub(super) fn heeds(pid: i32, signal: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let bit = u32::try_from(signal - 1).ok().and_then(|shift| 1_u64.checked_shl(shift));
+    let sets = status.lines().filter_map(|line| {
+        let set = line.strip_prefix("SigCgt:").or(line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(set.trim(), 16).ok()
+    });
+    sets.fold(0, |all, set| all | set) & bit.unwrap_or_default() != 0
+}
+
+/// Reaps a command that has exited, and says how. `None` where somebody else has reaped it and the kernel
+/// does not tell any more.
+#[allow(unsafe_code, reason = "wait4(2), for what was used")]
+pub(super) fn end(pid: i32, pidfd: &OwnedFd) -> io::Result<Option<End>> {
+    let mut status = 0;
+    // SAFETY: rusage is plain integers, for which zero is valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both live through the call.
+    while unsafe { libc::wait4(pid, &raw mut status, libc::__WALL, &raw mut usage) } == -1 {
+        match Errno::last() {
+            Errno::EINTR => {}
+            // Its exec has made it a child like others, which a caller that ignores SIGCHLD keeps no
+            // status of.
+            Errno::ECHILD => {
+                let status = exit_status(pidfd);
+                return Ok(
+                    status.map(|status| End { status: decode(status), usage: Usage::default() })
+                );
+            }
+            errno => return Err(errno.into()),
+        }
+    }
+    let time = |time: libc::timeval| {
+        let part = |number: i64| u64::try_from(number).unwrap_or_default();
+        Duration::from_secs(part(time.tv_sec)) + Duration::from_micros(part(time.tv_usec))
+    };
+    let max_rss_kib = u64::try_from(usage.ru_maxrss).unwrap_or_default();
+    let usage = Usage::of(time(usage.ru_utime), time(usage.ru_stime), max_rss_kib);
+    Ok(Some(End { status: decode(status), usage }))
+}
+
+/// The status of a process that has been reaped: ioctl(2) `PIDFD_GET_INFO`, Linux 6.15.
+#[allow(unsafe_code, reason = "an ioctl that libc has no wrapper for")]
+fn exit_status(pidfd: &OwnedFd) -> Option<i32> {
+    /// `_IOWR(0xFF, 11, struct pidfd_info)`
+    const PIDFD_GET_INFO: u64 = 0xC040_FF0B;
+    const PIDFD_INFO_EXIT: u64 = 1 << 3;
+    /// The first version of `struct pidfd_info`.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        mask: u64,
+        cgroup: u64,
+        ids: [u32; 11],
+        exit_code: i32,
+    }
+    let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
+    // SAFETY: the kernel writes a structure of this size, which lives through the call.
+    let done = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO as _, &raw mut info) };
+    (done == 0 && info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
+}
