@@ -5,10 +5,10 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use sandbox_core::HostFacts;
+use sandbox_core::{BACKEND_VARIABLE, HostFacts};
 use sandbox_sys::{HeldSignals, Launcher, RunError};
+use sandboxlib::BACKENDS;
 
-use crate::backends::BACKENDS;
 use crate::config_file::ConfigFile;
 use crate::config_source::Source;
 use crate::error::CliError;
@@ -101,15 +101,12 @@ fn action(report: &ReportFlags) -> Action {
 
 fn request(flags: Flags) -> Result<Request, CliError> {
     let file = Source::of(&flags.choice).map(|from| ConfigFile::read(&from)).transpose()?;
-    resolve(flags, file.unwrap_or_default())
+    resolve(flags, file.unwrap_or_default(), std::env::var_os(BACKEND_VARIABLE))
 }
 
 fn launcher(request: &Request) -> Launcher<'static> {
     let launcher = Launcher::new(&BACKENDS).policy(request.policy.clone());
-    match &request.preference {
-        Some(preference) => launcher.preference(preference.clone()),
-        None => launcher,
-    }
+    launcher.preference(request.preference.clone())
 }
 
 fn explain(request: &Request, audience: &Audience) -> Result<(), CliError> {
