@@ -21,6 +21,7 @@ mod exit;
 mod failure;
 mod flags;
 mod lifeline;
+mod misuse;
 mod mount_flags;
 mod preset;
 mod render;

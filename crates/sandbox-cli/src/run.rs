@@ -15,7 +15,7 @@ use crate::error::CliError;
 use crate::flags::{Flags, ReportFlags};
 use crate::report::Audience;
 use crate::resolve::{Request, resolve};
-use crate::{capabilities, doctor, exit, render};
+use crate::{capabilities, doctor, exit, misuse, render};
 
 /// What is to be done.
 enum Action {
@@ -55,9 +55,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Whoever can be made out from a command line that is wrong elsewhere.
 fn audience_of_mistakes(words: &[OsString]) -> Audience {
-    let parsed = Flags::command().ignore_errors(true).try_get_matches_from(words);
-    let number =
-        parsed.ok().and_then(|found| found.try_get_one("status_fd").ok().flatten().copied());
+    let number = misuse::status_fd(&Flags::command(), words);
     Audience::at(number).unwrap_or(Audience::People)
 }
 

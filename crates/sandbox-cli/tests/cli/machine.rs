@@ -166,6 +166,12 @@ fn events_of_failures() {
         let usage = failure(f, &["--network", "off", tree, "true"]);
         assert_eq!(usage["kind"], "usage");
         assert!(usage["message"].as_str().unwrap().contains("'off'"), "{usage}");
+        // The mistake may come first.
+        let words = ["--nonsense", "--status-fd=9", tree, "true"];
+        let ran = redirected(f, "9>source/events", &words, "");
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(125), "", ""));
+        let told = fs::read_to_string(f.host("source/events")).unwrap();
+        assert!(told.contains("\"usage\"") && told.contains("--nonsense"), "{told}");
         let config = failure(f, &["--hostname", "a b", tree, "true"]);
         assert_eq!((&config["kind"], &config["setting"]), (&json!("config"), &json!("hostname")));
         let unknown = failure(f, &["-e", "no-such", tree, "true"]);
