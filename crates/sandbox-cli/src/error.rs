@@ -27,6 +27,10 @@ pub(crate) enum CliError {
     Lifeline(io::Error),
     #[error("{name} = {value} is for programs that use the library: give {instead}")]
     Stream { name: &'static str, value: &'static str, instead: &'static str },
+    #[error("{field} is descriptor {number}, which is that of --{flag}: give it another")]
+    OwnDescriptor { field: String, number: i32, flag: &'static str },
+    #[error("{field} is descriptor {number}: {source}")]
+    NoDescriptor { field: String, number: i32, source: io::Error },
     #[error("root is missing: give ROOT (`/` is the host's), or `root` in the --config file")]
     NoRoot,
     #[error("command is missing: give it after ROOT, or as `command` in the --config file")]

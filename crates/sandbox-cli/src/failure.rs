@@ -150,6 +150,10 @@ impl From<&CliError> for Failure {
             CliError::NoRoot => about("root"),
             CliError::NoCommand => about("command"),
             CliError::Stream { name, .. } => about(name),
+            CliError::OwnDescriptor { field, .. } => about(field),
+            CliError::NoDescriptor { field, source, .. } => {
+                Self { errno: source.raw_os_error(), ..about(field) }
+            }
             // Its place in the text is nothing to a program that has made the text.
             CliError::ParseJson { field: Some(field), message, .. } => {
                 Self { message: message.clone(), ..about(field) }

@@ -13,6 +13,7 @@
 mod capabilities;
 mod config_file;
 mod config_source;
+mod descriptors;
 mod doctor;
 mod env_flag;
 mod error;

@@ -11,6 +11,7 @@ use sandboxlib::BACKENDS;
 
 use crate::config_file::ConfigFile;
 use crate::config_source::Source;
+use crate::descriptors::{Own, check_open};
 use crate::error::CliError;
 use crate::flags::{Flags, ReportFlags};
 use crate::report::Audience;
@@ -98,8 +99,11 @@ fn action(report: &ReportFlags) -> Action {
 }
 
 fn request(flags: Flags) -> Result<Request, CliError> {
+    let own = Own::of(&flags);
     let file = Source::of(&flags.choice).map(|from| ConfigFile::read(&from)).transpose()?;
-    resolve(flags, file.unwrap_or_default(), std::env::var_os(BACKEND_VARIABLE))
+    let request = resolve(flags, file.unwrap_or_default(), std::env::var_os(BACKEND_VARIABLE))?;
+    own.check(&request.config)?;
+    Ok(request)
 }
 
 fn launcher(request: &Request) -> Launcher<'static> {
@@ -116,6 +120,7 @@ fn explain(request: &Request, audience: &Audience) -> Result<(), CliError> {
 }
 
 fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Result<u8, CliError> {
+    check_open(&request.config)?;
     let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let child = launcher(request).start(&request.config)?;
     audience.started(&child)?;
