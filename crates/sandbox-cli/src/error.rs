@@ -23,7 +23,7 @@ pub(crate) enum CliError {
     ParseJson { from: Source, line: usize, column: usize, field: Option<String>, message: String },
     #[error("--status-fd {number}: {source}")]
     StatusFd { number: i32, source: io::Error },
-    #[error("cannot watch the reader of --status-fd: {0}")]
+    #[error("cannot report to --status-fd: {0}")]
     Lifeline(io::Error),
     #[error("{name} = {value} is for programs that use the library: give {instead}")]
     Stream { name: &'static str, value: &'static str, instead: &'static str },

@@ -21,7 +21,6 @@ mod event;
 mod exit;
 mod failure;
 mod flags;
-mod lifeline;
 mod misuse;
 mod mount_flags;
 mod preset;
@@ -29,6 +28,7 @@ mod render;
 mod report;
 mod resolve;
 mod run;
+mod status;
 
 pub use run::run;
 

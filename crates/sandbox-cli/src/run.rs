@@ -131,7 +131,7 @@ fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Resul
         audience.say(&render::line("info", format_args!("using the {} backend", child.backend())));
     }
     let outcome = child.wait_passing_on(&held)?;
-    audience.ended(&outcome);
+    audience.ended(&outcome, held);
     if let Verbosity::Verbose = verbosity {
         audience.say(&render::outcome(&outcome));
     }
