@@ -33,6 +33,8 @@ pub(crate) enum CliError {
     NoDescriptor { field: String, number: i32, source: io::Error },
     #[error("root is missing: give ROOT (`/` is the host's), or `root` in the --config file")]
     NoRoot,
+    #[error("root {0:?} is not a directory: give a directory tree, and a command after it")]
+    NoTree(OsString),
     #[error("command is missing: give it after ROOT, or as `command` in the --config file")]
     NoCommand,
     #[error(transparent)]

@@ -147,7 +147,7 @@ impl From<&CliError> for Failure {
             CliError::Config(error) => Self::config(error),
             CliError::Run(error) => Self::run(error),
             CliError::Wait(error) => Self::wait(error),
-            CliError::NoRoot => about("root"),
+            CliError::NoRoot | CliError::NoTree(_) => about("root"),
             CliError::NoCommand => about("command"),
             CliError::Stream { name, .. } => about(name),
             CliError::OwnDescriptor { field, .. } => about(field),

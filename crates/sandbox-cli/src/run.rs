@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -100,8 +101,18 @@ fn action(report: &ReportFlags) -> Action {
 
 fn request(flags: Flags) -> Result<Request, CliError> {
     let own = Own::of(&flags);
+    let root = flags.root.clone();
     let file = Source::of(&flags.choice).map(|from| ConfigFile::read(&from)).transpose()?;
-    let request = resolve(flags, file.unwrap_or_default(), std::env::var_os(BACKEND_VARIABLE))?;
+    let variable = std::env::var_os(BACKEND_VARIABLE);
+    let request = resolve(flags, file.unwrap_or_default(), variable).map_err(|error| {
+        match (error, root) {
+            // An image has its own command; a directory tree has none.
+            (CliError::NoCommand, Some(root)) if Path::new(&root).is_file() => {
+                CliError::NoTree(root)
+            }
+            (error, _) => error,
+        }
+    })?;
     own.check(&request.config)?;
     Ok(request)
 }
