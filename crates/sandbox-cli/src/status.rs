@@ -27,8 +27,7 @@ pub(crate) struct StatusFd {
 impl StatusFd {
     /// Finds out whether it can be written to, without writing anything.
     pub(crate) fn new(mut file: File) -> io::Result<Self> {
-        file.write(&[])?;
-        Ok(Self { file, first: OnceCell::new() })
+        file.write(&[]).map(|_| Self { file, first: OnceCell::new() })
     }
 
     /// Writes the first event of a sandbox, and kills the sandbox once nobody can read any more: all
