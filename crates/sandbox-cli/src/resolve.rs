@@ -321,7 +321,7 @@ mod tests {
             ("bubblewrap", "linux-user-chroot", User::Root),
         ] {
             for chosen in chosen(name, &[]) {
-                assert_eq!(chosen, (named(backend), user.clone()), "{name}");
+                assert_eq!(chosen, (named(backend), user), "{name}");
             }
         }
         for (_, user) in chosen("bubblewrap", &["--uid", "7"]) {
