@@ -48,9 +48,10 @@ def words(command: Union[StrOrBytes, Iterable[StrOrBytes]]) -> List[Text]:
 
 def _each(values: Any, setting: str, expected: str) -> Iterable[Any]:
     try:
-        return iter(values)
+        each: Iterable[Any] = iter(values)
     except TypeError:
         raise _wrong(values, setting, expected) from None
+    return each
 
 
 def environment(env: Optional[Mapping[Any, Any]]) -> Dict[str, Any]:
@@ -75,7 +76,8 @@ def seconds(timeout: Any) -> Optional[float]:
     if timeout is None:
         return None
     number = math.nan
-    if isinstance(timeout, numbers.Real) and not isinstance(timeout, bool):
+    is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
+    if is_number:
         try:
             number = float(timeout)
         except OverflowError:
