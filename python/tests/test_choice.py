@@ -6,7 +6,7 @@ import os
 import warnings
 
 import sandboxlib
-from tests.support import LINUX, SandboxTest, each_backend, python
+from tests.support import BUSYBOX, LINUX, SandboxTest, each_backend, python
 
 CHOOSE = "import sandboxlib; print(sandboxlib.executor_for_platform().__name__)"
 
@@ -33,11 +33,26 @@ class Capabilities(SandboxTest):
 
     @each_backend()
     def test_degrade_leaves_names_and_values_alone_that_it_does_not_know(self) -> None:
-        asked = {"network": "nat", "mounts": "undefined", "no_such": "isolated", "cwd": None}
+        asked = {"mounts": "undefined", "no_such": "isolated", "cwd": None}
+        if self.backend is not sandboxlib.chroot:
+            asked["network"] = "nat"
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             self.assertEqual(self.backend.degrade_config_for_capabilities(asked), asked)
             self.assertEqual(self.backend.degrade_config_for_capabilities({}), {})
+
+    def test_chroot_lowers_whatever_it_cannot_do(self) -> None:
+        asked = {"network": "nat", "mounts": "x", "filesystem_writable_paths": "some"}
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            given = sandboxlib.chroot.degrade_config_for_capabilities(asked)
+        self.assertEqual(
+            given,
+            {"network": "undefined", "mounts": "undefined", "filesystem_writable_paths": "all"})
+        self.assertEqual(len(told), 3)
+        self.assertEqual(
+            str(told[1].message),
+            "Unable to set network=nat in a chroot sandbox, falling back to network=undefined")
 
 
 class Variable(SandboxTest):
@@ -115,6 +130,25 @@ class Program(SandboxTest):
             "host /bin/false --capabilities failed: \n"
             "host run-sandbox ended without a word of how it went\n",
         )
+
+
+    def test_one_that_is_broken(self) -> None:
+        program = self.directory / "broken"
+        for text in ["exit 0", "echo '{'", "echo '[]'", "echo '{}'", "echo null", "printf '\\377'",
+                     "echo '{\"backends\": [{\"name\": 1}]}'"]:
+            program.write_text("#!%s sh\n%s\n" % (BUSYBOX, text))
+            program.chmod(0o755)
+            script = "import sandboxlib; print(sandboxlib.chroot.CAPABILITIES)"
+            out = python(script, SANDBOXLIB_RUN_SANDBOX=str(program))
+            self.assertIn("SandboxError: %s --capabilities said " % program, out)
+        program.write_bytes(b"\x7fELF")
+        out = python(script, SANDBOXLIB_RUN_SANDBOX=str(program))
+        self.assertIn("SandboxError: cannot execute %s: " % program, out)
+        # What it says to its status is no event.
+        program.write_text("#!%s sh\neval \"echo x >&$4\"\n" % BUSYBOX)
+        script = "import sandboxlib; sandboxlib.chroot.run_sandbox(['true'])"
+        out = python(script, SANDBOXLIB_RUN_SANDBOX=str(program))
+        self.assertIn("SandboxError: run-sandbox said what is no event: [b'x']", out)
 
 
 class Validation(SandboxTest):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -32,13 +34,11 @@ class Kinds(SandboxTest):
 
     @each_backend()
     def test_words_that_are_none(self) -> None:
-        for command in [[], [""], "", ["a\0b"], [b"\0"]]:
+        for command in [[], [""], "", ["a\0b"], [b"\0"], [1], 1]:
             with self.assertRaises(sandboxlib.ConfigError) as caught:
                 self.backend.run_sandbox(command, filesystem_root=self.root)
             self.assertEqual((caught.exception.kind, caught.exception.setting),
                              ("config", "command"))
-        with self.assertRaises(TypeError):
-            self.backend.run_sandbox([1], filesystem_root=self.root)
         with self.assertRaises(TypeError):
             self.backend.run_sandbox(["true"], no_such_parameter=1)
 
@@ -99,6 +99,35 @@ def soon(is_so: Callable[[], object]) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+class Copies(SandboxTest):
+    """Exceptions go from one process to another: those of a pool, or a test runner's."""
+
+    def test_every_exception_survives_pickle_and_copy(self) -> None:
+        details = {"setting": "cwd", "step": "go there", "errno": 2, "unmet": [{"backend": "x"}]}
+        errors: "list[Exception]" = [
+            sandboxlib.ProgramNotFound("none"),
+            sandboxlib.SandboxError("failed", kind="host", **details),
+            sandboxlib.ConfigError("wrong", **details),
+            sandboxlib.UnsupportedError("cannot", kind="unsupported", **details),
+            sandboxlib.SetupError("not made", kind="setup", **details),
+            sandboxlib.ExecError("not there", kind="exec", **details),
+            sandboxlib.KilledError("killed", kind="killed"),
+            sandboxlib.TimeoutExpired(1.5, b"out", None),
+        ]
+        exported = (getattr(sandboxlib, name) for name in sandboxlib.__all__)
+        classes = {one for one in exported
+                   if isinstance(one, type) and issubclass(one, Exception)}
+        self.assertEqual({type(error) for error in errors}, classes)
+        for error in errors:
+            through = [pickle.loads(pickle.dumps(error, protocol)) for protocol in range(6)]
+            for other in [*through, copy.copy(error), copy.deepcopy(error)]:
+                self.assertIs(type(other), type(error))
+                self.assertIsNot(other, error)
+                self.assertEqual(str(other), str(error))
+                self.assertEqual(other.args, error.args)
+                self.assertEqual(vars(other), vars(error))
 
 
 class Ends(SandboxTest):

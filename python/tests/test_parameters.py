@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import math
 import os
 import pickle
 import sys
@@ -171,6 +173,29 @@ class WritablePaths(SandboxTest):
                 self.shell("true", filesystem_writable_paths=wrong)
 
 
+class Types(SandboxTest):
+    @each_backend()
+    def test_a_value_of_a_wrong_type_is_an_error_before_anything_is_done(self) -> None:
+        for name, setting, values in [
+            ("cwd", "cwd", [3, ["/"], "\ud800"]),
+            ("env", "env", [{"A": 1}, {2: "B"}, {"A": None}, [("A", "B")], "A=B"]),
+            ("filesystem_root", "root", [None, 3]),
+            ("filesystem_writable_paths", "writable", [3, True, [3], [None]]),
+            ("timeout", "timeout", ["5", math.nan, True, [1], b"5"]),
+        ]:
+            for value in values:
+                with self.assertRaises(sandboxlib.ConfigError, msg=(name, value)) as caught:
+                    self.shell("touch /tmp/done", **{name: value})
+                self.assertEqual(caught.exception.setting, setting)
+                self.assertTrue(str(caught.exception).startswith(name + " is "), caught.exception)
+        self.assertFalse((self.root / "tmp/done").exists())
+
+    @each_backend()
+    def test_no_end_is_no_time_out(self) -> None:
+        for timeout in [None, math.inf, 1e300, 10**400, 60, 60.5]:
+            self.prints("echo done", "done\n", timeout=timeout)
+
+
 class MountsAndNetwork(SandboxTest):
     @each_backend()
     def test_other_values_are_assertion_errors(self) -> None:
@@ -242,6 +267,13 @@ class Redirections(SandboxTest):
             with self.assertRaises(sandboxlib.ConfigError) as caught:
                 self.shell("true", stdout=wrong)
             self.assertEqual(caught.exception.setting, "stdout")
+        closed = open(os.devnull, "wb")
+        closed.close()
+        for wrong in [io.StringIO(), io.BytesIO(), closed, object(), "log"]:
+            for name in ["stdout", "stderr"]:
+                with self.assertRaises(sandboxlib.ConfigError) as caught:
+                    self.shell("true", **{name: wrong})
+                self.assertEqual(caught.exception.setting, name)
         with self.assertRaises(OSError):
             self.shell("true", stdout=987)
 

@@ -6,6 +6,7 @@ use sandbox_core::{
     Mount, Output, ProcessSettings, Root, SeccompProgram, User, UserNamespace, Writable,
 };
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_path_to_error::Segment;
 
 use crate::config_source::Source;
@@ -56,8 +57,10 @@ impl ConfigFile {
         Ok(file)
     }
 
-    /// JSON where the first character that is no blank is a `{`, which no TOML begins with.
+    /// JSON where the first character that is no blank is a `{`, which no TOML begins with. A byte order
+    /// mark, which some editors write, is not looked at.
     fn parse(from: &Source, bytes: &[u8]) -> Result<Self, CliError> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if bytes.trim_ascii_start().first() == Some(&b'{') {
             return Self::parse_json(from, bytes);
         }
@@ -70,6 +73,11 @@ impl ConfigFile {
             CliError::ParseConfig { from: from.clone(), line, message, text }
         })?;
         toml::from_str(text).map_err(|error| {
+            if serde_json::from_str::<IgnoredAny>(text).is_ok() {
+                let message = "this is JSON, and no object: give an object, or a table in TOML";
+                let (from, text) = (from.clone(), shown(text));
+                return CliError::ParseConfig { from, line: 1, message: message.to_owned(), text };
+            }
             let before = error.span().and_then(|at| text.get(..at.start)).unwrap_or_default();
             let line = before.matches('\n').count();
             CliError::ParseConfig {
@@ -152,6 +160,10 @@ mod tests {
         let parse = |text: &[u8]| ConfigFile::parse(&Source::Stdin, text).unwrap();
         assert_eq!(format!("{:?}", parse(json)), format!("{:?}", parse(toml)));
         assert_eq!(parse(json).extra_mounts.len(), 2);
+        for text in [&json[..], toml] {
+            let marked = [b"\xef\xbb\xbf", text].concat();
+            assert_eq!(format!("{:?}", parse(&marked)), format!("{:?}", parse(json)));
+        }
     }
 
     #[test]
@@ -173,6 +185,12 @@ mod tests {
         ] {
             let error = error_in("j", text);
             assert!(error.starts_with(message), "{error}");
+        }
+        for text in ["[]", "null", "\u{feff}null\n", " 5", "\"/\"", "[{\"root\": \"/\"}]"] {
+            let error = error(text);
+            let said =
+                "box.toml:1: this is JSON, and no object: give an object, or a table in TOML: `";
+            assert!(error.starts_with(said), "{error}");
         }
         let deep = [&b"{\"root\": "[..], &vec![b'['; 100_000]].concat();
         assert!(error_in("j", &deep).starts_with("j:1:"));

@@ -23,12 +23,18 @@ pub(crate) enum CliError {
     ParseJson { from: Source, line: usize, column: usize, field: Option<String>, message: String },
     #[error("--status-fd {number}: {source}")]
     StatusFd { number: i32, source: io::Error },
-    #[error("cannot watch the reader of --status-fd: {0}")]
+    #[error("cannot report to --status-fd: {0}")]
     Lifeline(io::Error),
     #[error("{name} = {value} is for programs that use the library: give {instead}")]
     Stream { name: &'static str, value: &'static str, instead: &'static str },
+    #[error("{field} is descriptor {number}, which is that of --{flag}: give it another")]
+    OwnDescriptor { field: String, number: i32, flag: &'static str },
+    #[error("{field} is descriptor {number}: {source}")]
+    NoDescriptor { field: String, number: i32, source: io::Error },
     #[error("root is missing: give ROOT (`/` is the host's), or `root` in the --config file")]
     NoRoot,
+    #[error("root {0:?} is not a directory: give a directory tree, and a command after it")]
+    NoTree(OsString),
     #[error("command is missing: give it after ROOT, or as `command` in the --config file")]
     NoCommand,
     #[error(transparent)]

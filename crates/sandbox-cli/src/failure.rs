@@ -147,9 +147,13 @@ impl From<&CliError> for Failure {
             CliError::Config(error) => Self::config(error),
             CliError::Run(error) => Self::run(error),
             CliError::Wait(error) => Self::wait(error),
-            CliError::NoRoot => about("root"),
+            CliError::NoRoot | CliError::NoTree(_) => about("root"),
             CliError::NoCommand => about("command"),
             CliError::Stream { name, .. } => about(name),
+            CliError::OwnDescriptor { field, .. } => about(field),
+            CliError::NoDescriptor { field, source, .. } => {
+                Self { errno: source.raw_os_error(), ..about(field) }
+            }
             // Its place in the text is nothing to a program that has made the text.
             CliError::ParseJson { field: Some(field), message, .. } => {
                 Self { message: message.clone(), ..about(field) }

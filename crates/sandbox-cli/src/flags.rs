@@ -212,7 +212,7 @@ fn descriptor(text: &str) -> Result<i32, String> {
 }
 
 /// One that is not a stream of the command.
-fn descriptor_above_streams(text: &str) -> Result<i32, String> {
+pub(crate) fn descriptor_above_streams(text: &str) -> Result<i32, String> {
     match descriptor(text)? {
         0..=2 => Err("0 to 2 are the command's streams: give a number from 3".to_owned()),
         number => Ok(number),

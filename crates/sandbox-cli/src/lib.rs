@@ -7,13 +7,13 @@
 //! One way through: [`flags`](command) takes the command line apart and knows no system;
 //! `resolve` merges it with the configuration file and the preset into a
 //! [`SandboxConfig`](sandbox_core::SandboxConfig); `render` has all the words; `exit` all the exit
-//! codes; `report` says which of `render`'s words or `event`'s lines of JSON are told to whom;
-//! `backends` is the one list that names the backends.
+//! codes; `report` says which of `render`'s words or `event`'s lines of JSON are told to whom. The
+//! backends, and what their names mean, are those of the crate `sandboxlib`.
 
-mod backends;
 mod capabilities;
 mod config_file;
 mod config_source;
+mod descriptors;
 mod doctor;
 mod env_flag;
 mod error;
@@ -21,13 +21,14 @@ mod event;
 mod exit;
 mod failure;
 mod flags;
-mod lifeline;
+mod misuse;
 mod mount_flags;
 mod preset;
 mod render;
 mod report;
 mod resolve;
 mod run;
+mod status;
 
 pub use run::run;
 

@@ -1,11 +1,13 @@
 //! From flags and a configuration file to one request. The later of these wins: defaults, the
 //! preset of `--build`, the file, the flags. Lists (mounts, writable paths, variables) add up.
 
+use std::ffi::OsString;
+
 use sandbox_core::{
-    Backend, CommandLine, Hostname, Input, InsidePath, Output, Policy, Preference, Root,
-    SandboxConfig, User, Writable,
+    CommandLine, Hostname, Input, InsidePath, Output, Policy, Preference, Root, SandboxConfig,
+    User, Writable,
 };
-use sandbox_luc::LinuxUserChroot;
+use sandboxlib::{Executor, get_executor};
 
 use crate::config_file::ConfigFile;
 use crate::env_flag;
@@ -19,7 +21,7 @@ pub(crate) struct Request {
     pub(crate) config: SandboxConfig,
     pub(crate) policy: Policy,
     /// The backend that was named, if any was.
-    pub(crate) preference: Option<Preference>,
+    pub(crate) preference: Preference,
 }
 
 /// A library's caller can hold the other end of a stream; here nobody does.
@@ -36,8 +38,12 @@ fn streams_for_a_program(file: &ConfigFile) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Merges flags and file.
-pub(crate) fn resolve(flags: Flags, file: ConfigFile) -> Result<Request, CliError> {
+/// Merges flags and file, and what `SANDBOXLIB_BACKEND` says.
+pub(crate) fn resolve(
+    flags: Flags,
+    file: ConfigFile,
+    variable: Option<OsString>,
+) -> Result<Request, CliError> {
     streams_for_a_program(&file)?;
     let Flags { root, command, place, isolation, mounts, choice, .. } = flags;
     let command = if command.is_empty() {
@@ -94,20 +100,26 @@ pub(crate) fn resolve(flags: Flags, file: ConfigFile) -> Result<Request, CliErro
 
     let best_effort = choice.best_effort || file.best_effort;
     let backend = choice.backend.clone().or(file.backend);
-    let preference = backend.map(|name| Preference::Named(known_backend(name, &mut config.user)));
+    let preference = preference(backend, variable, &mut config.user);
     let policy = if best_effort { policy(choice, &file.require)? } else { Policy::Require };
     Ok(Request { config, policy, preference })
 }
 
-/// `bubblewrap`, a backend of the Python original's, is the Linux backend as user 0 inside.
-fn known_backend(name: String, user: &mut User) -> String {
-    if name != "bubblewrap" {
-        return name;
-    }
-    if *user == User::Same {
+/// What flag or file names, else what the variable does. `bubblewrap`, a backend of the Python
+/// original's, is the Linux backend as user 0 inside, unless ids are given.
+fn preference(named: Option<String>, variable: Option<OsString>, user: &mut User) -> Preference {
+    let (name, unknown): (_, fn(String) -> Preference) = match (named, variable) {
+        (Some(name), _) => (name, Preference::Named),
+        (None, Some(name)) if !name.is_empty() => {
+            (name.to_string_lossy().into_owned(), Preference::Variable)
+        }
+        _ => return Preference::Any,
+    };
+    let Ok(executor) = get_executor(&name) else { return unknown(name) };
+    if executor == Executor::Bubblewrap && *user == User::Same {
         *user = User::Root;
     }
-    LinuxUserChroot.name().to_string()
+    Preference::Named(executor.backend().name().to_string())
 }
 
 fn replace<T>(value: &mut T, by: Option<T>) {
@@ -173,7 +185,7 @@ mod tests {
     fn request(file: &str, words: &[&str]) -> Result<Request, String> {
         let flags = Flags::try_parse_from([&["run-sandbox"], words].concat()).unwrap();
         let file = toml::from_str(file).unwrap();
-        resolve(flags, file).map_err(|error| error.to_string())
+        resolve(flags, file, None).map_err(|error| error.to_string())
     }
 
     fn config(file: &str, words: &[&str]) -> SandboxConfig {
@@ -220,7 +232,7 @@ mod tests {
         assert_eq!(request.config.root, Root::Directory("/srv/tree".into()));
         assert_eq!(request.config.command.words(), ["make"]);
         assert_eq!(request.config.extra_mounts.len(), 2);
-        assert_eq!(request.preference, Some(Preference::Named("chroot".to_owned())));
+        assert_eq!(request.preference, Preference::Named("chroot".to_owned()));
         assert_eq!(request.policy, Policy::BestEffort { except: [Setting::Network].into() });
     }
 
@@ -265,7 +277,7 @@ mod tests {
         assert_eq!(paths.iter().map(ToString::to_string).collect::<Vec<_>>(), ["/w", "/v"]);
         let targets: Vec<_> = config.extra_mounts.iter().map(|m| m.target.to_string()).collect();
         assert_eq!(targets, ["/proc", "/t", "/dev"]);
-        assert_eq!(request.preference, Some(Preference::Named("other".to_owned())));
+        assert_eq!(request.preference, Preference::Named("other".to_owned()));
         let except = [Setting::Network, Setting::Ipc].into();
         assert_eq!(request.policy, Policy::BestEffort { except });
     }
@@ -287,16 +299,42 @@ mod tests {
         assert_eq!(mixed.extra_mounts.len(), 3);
     }
 
+    /// With a backend by flag, and by variable.
+    fn chosen(name: &str, words: &[&str]) -> [(Preference, User); 2] {
+        let of = |words: &[&str], variable: Option<OsString>| {
+            let flags = [&["run-sandbox"], words, &["/", "true"]].concat();
+            let flags = Flags::try_parse_from(flags).unwrap();
+            let request = resolve(flags, ConfigFile::default(), variable).unwrap();
+            (request.preference, request.config.user)
+        };
+        [of(&[words, &["-e", name]].concat(), None), of(words, Some(name.into()))]
+    }
+
     #[test]
-    fn bubblewrap_is_a_name_for_user_0() {
-        let of = |words: &[&str]| request("", &[words, &["/", "true"]].concat()).unwrap();
-        let named = of(&["-e", "bubblewrap"]);
-        assert_eq!(named.preference, Some(Preference::Named("linux-user-chroot".to_owned())));
-        assert_eq!(named.config.user, User::Root);
-        assert_eq!(
-            of(&["-e", "bubblewrap", "--uid", "7"]).config.user,
-            User::Ids { uid: 7, gid: 7 }
-        );
+    fn flag_and_variable_have_the_same_names() {
+        let named = |name: &str| Preference::Named(name.to_owned());
+        for (name, backend, user) in [
+            ("linux-user-chroot", "linux-user-chroot", User::Same),
+            ("linux_user_chroot", "linux-user-chroot", User::Same),
+            ("linux_user-chroot", "linux-user-chroot", User::Same),
+            ("chroot", "chroot", User::Same),
+            ("bubblewrap", "linux-user-chroot", User::Root),
+        ] {
+            for chosen in chosen(name, &[]) {
+                assert_eq!(chosen, (named(backend), user), "{name}");
+            }
+        }
+        for (_, user) in chosen("bubblewrap", &["--uid", "7"]) {
+            assert_eq!(user, User::Ids { uid: 7, gid: 7 });
+        }
+        let variable = Preference::Variable("x".to_owned());
+        assert_eq!(chosen("x", &[]), [(named("x"), User::Same), (variable, User::Same)]);
+        assert_eq!(chosen("", &[])[1].0, Preference::Any);
+        // What is asked for more closely wins.
+        let flags = ["run-sandbox", "-e", "chroot", "/", "true"];
+        let flags = Flags::try_parse_from(flags).unwrap();
+        let request = resolve(flags, ConfigFile::default(), Some("bubblewrap".into())).unwrap();
+        assert_eq!((request.preference, request.config.user), (named("chroot"), User::Same));
     }
 
     #[test]

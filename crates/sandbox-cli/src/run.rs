@@ -2,20 +2,22 @@
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use sandbox_core::HostFacts;
+use sandbox_core::{BACKEND_VARIABLE, HostFacts};
 use sandbox_sys::{HeldSignals, Launcher, RunError};
+use sandboxlib::BACKENDS;
 
-use crate::backends::BACKENDS;
 use crate::config_file::ConfigFile;
 use crate::config_source::Source;
+use crate::descriptors::{Own, check_open};
 use crate::error::CliError;
 use crate::flags::{Flags, ReportFlags};
 use crate::report::Audience;
 use crate::resolve::{Request, resolve};
-use crate::{capabilities, doctor, exit, render};
+use crate::{capabilities, doctor, exit, misuse, render};
 
 /// What is to be done.
 enum Action {
@@ -55,9 +57,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Whoever can be made out from a command line that is wrong elsewhere.
 fn audience_of_mistakes(words: &[OsString]) -> Audience {
-    let parsed = Flags::command().ignore_errors(true).try_get_matches_from(words);
-    let number =
-        parsed.ok().and_then(|found| found.try_get_one("status_fd").ok().flatten().copied());
+    let number = misuse::status_fd(&Flags::command(), words);
     Audience::at(number).unwrap_or(Audience::People)
 }
 
@@ -100,16 +100,26 @@ fn action(report: &ReportFlags) -> Action {
 }
 
 fn request(flags: Flags) -> Result<Request, CliError> {
+    let own = Own::of(&flags);
+    let root = flags.root.clone();
     let file = Source::of(&flags.choice).map(|from| ConfigFile::read(&from)).transpose()?;
-    resolve(flags, file.unwrap_or_default())
+    let variable = std::env::var_os(BACKEND_VARIABLE);
+    let request = resolve(flags, file.unwrap_or_default(), variable).map_err(|error| {
+        match (error, root) {
+            // An image has its own command; a directory tree has none.
+            (CliError::NoCommand, Some(root)) if Path::new(&root).is_file() => {
+                CliError::NoTree(root)
+            }
+            (error, _) => error,
+        }
+    })?;
+    own.check(&request.config)?;
+    Ok(request)
 }
 
 fn launcher(request: &Request) -> Launcher<'static> {
     let launcher = Launcher::new(&BACKENDS).policy(request.policy.clone());
-    match &request.preference {
-        Some(preference) => launcher.preference(preference.clone()),
-        None => launcher,
-    }
+    launcher.preference(request.preference.clone())
 }
 
 fn explain(request: &Request, audience: &Audience) -> Result<(), CliError> {
@@ -121,6 +131,7 @@ fn explain(request: &Request, audience: &Audience) -> Result<(), CliError> {
 }
 
 fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Result<u8, CliError> {
+    check_open(&request.config)?;
     let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let child = launcher(request).start(&request.config)?;
     audience.started(&child)?;
@@ -131,7 +142,7 @@ fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Resul
         audience.say(&render::line("info", format_args!("using the {} backend", child.backend())));
     }
     let outcome = child.wait_passing_on(&held)?;
-    audience.ended(&outcome);
+    audience.ended(&outcome, held);
     if let Verbosity::Verbose = verbosity {
         audience.say(&render::outcome(&outcome));
     }

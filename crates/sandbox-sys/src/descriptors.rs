@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 /// The same open file, above the standard streams and closed on exec. A caller that has closed its
 /// own streams gets their numbers for whatever it opens next.
@@ -20,9 +20,29 @@ pub(crate) fn above_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
 /// A descriptor that the process was started with, by its number: a copy that is closed on exec.
 ///
 /// # Errors
-/// `EBADF`: no such descriptor is open. Descriptors have run out.
-#[allow(unsafe_code, reason = "borrows a descriptor by its number, and owns the copy")]
+/// `EBADF`: no such descriptor is open, or it is one that is closed on exec, so opened since the start
+/// by somebody who did not know that its number means something. Descriptors have run out.
 pub fn inherited(number: i32) -> io::Result<OwnedFd> {
+    started_with(number)?;
+    copy_of(number)
+}
+
+/// Checks that the process was started with a descriptor, which is not one of its own.
+///
+/// # Errors
+/// `EBADF`, as for [`inherited`].
+#[allow(unsafe_code, reason = "asks about a descriptor by its number")]
+pub fn started_with(number: i32) -> io::Result<()> {
+    let closed = || io::Error::from_raw_os_error(libc::EBADF);
+    // SAFETY: only used to ask for its flags, which fails where it is not open.
+    let fd = (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) });
+    let flags = FdFlag::from_bits_retain(fcntl(fd.ok_or_else(closed)?, FcntlArg::F_GETFD)?);
+    if flags.contains(FdFlag::FD_CLOEXEC) { Err(closed()) } else { Ok(()) }
+}
+
+/// A copy, which is closed on exec, of a descriptor of the caller's by its number.
+#[allow(unsafe_code, reason = "borrows a descriptor by its number, and owns the copy")]
+pub(crate) fn copy_of(number: i32) -> io::Result<OwnedFd> {
     // SAFETY: only used to copy it, which fails where it is not open.
     let fd = (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) });
     let fd = fd.ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;

@@ -30,7 +30,7 @@ use linux as engine;
 #[cfg(not(native_engine))]
 use posix as engine;
 
-pub use descriptors::inherited;
+pub use descriptors::{inherited, started_with};
 pub use error::{RunError, SpawnError, WaitError};
 pub use launcher::Launcher;
 pub use sandbox::{SandboxChild, SandboxHandle, spawn, spawn_observed};

@@ -10,7 +10,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
 use sandbox_core::{CaptureLimit, Captured, Exec, Input, Output};
 
-use crate::descriptors::{above_streams, callers_stream, inherited};
+use crate::descriptors::{above_streams, callers_stream, copy_of};
 use crate::error::SpawnError;
 
 /// Both sides of the three streams.
@@ -48,7 +48,7 @@ fn open_input(input: &Input) -> Result<(Option<OwnedFd>, Option<File>), SpawnErr
             Ok((Some(file), None))
         }
         Input::Descriptor(number) => {
-            let file = inherited(*number).map_err(|error| taking(*number, "stdin", error))?;
+            let file = copy_of(*number).map_err(|error| taking(*number, "stdin", error))?;
             refuse_directory(file.as_fd(), "stdin")?;
             Ok((Some(file), None))
         }
@@ -76,7 +76,7 @@ fn open_output(
             Ok((Some(writer), Some(Collector::new(reader.into(), *limit))))
         }
         Output::Descriptor(number) => {
-            let file = inherited(*number).map_err(|error| taking(*number, name, error))?;
+            let file = copy_of(*number).map_err(|error| taking(*number, name, error))?;
             refuse_directory(file.as_fd(), name)?;
             Ok((Some(file), None))
         }

@@ -62,15 +62,17 @@ class Backend:
     ) -> Dict[str, Any]:
         """Return a copy of a configuration, with what this backend cannot give here lowered.
 
-        Looks at ``mounts``, ``network`` and ``filesystem_writable_paths`` only; names and values that
-        do not exist are left for ``run_sandbox`` to refuse. Each step down is a warning
-        (``warnings.warn``), unless ``warn`` is false.
+        Looks at ``mounts``, ``network`` and ``filesystem_writable_paths`` only. Where such a parameter
+        can only be ``'undefined'`` or ``'all'``, any other value is lowered, one that does not exist
+        too; where it can be isolated, that is left for ``run_sandbox`` to refuse. Each step down is a
+        warning (``warnings.warn``), unless ``warn`` is false.
         """
         out_config = dict(in_config)
         capabilities = self.capabilities()
         lowered = {}
         for name in ("mounts", "network"):
-            if out_config.get(name) == "isolated" and "isolated" not in capabilities[name]:
+            asked = out_config.get(name, "undefined")
+            if asked != "undefined" and "isolated" not in capabilities[name]:
                 lowered[name] = "undefined"
         paths = "filesystem_writable_paths"
         if out_config.get(paths, "all") != "all" and "any" not in capabilities[paths]:
@@ -121,12 +123,14 @@ class Backend:
           network: ``'isolated'``: nothing but loopback. Default: ``'undefined'``.
           stdout, stderr: ``CAPTURE`` (the default) to return it; None to discard it; a file or a
             descriptor to write there; for stderr ``STDOUT`` to put it into stdout.
-          timeout: seconds after which everything in the sandbox is killed. Default: none.
+          timeout: seconds after which everything in the sandbox is killed. None, the default, and
+            ``math.inf`` are no time-out.
 
         The exit code is the command's own, or 128 + N where signal N killed it. What is not captured is
         None. The tuple has attributes, too: see Finished.
 
-        Raises ConfigError, UnsupportedError, SetupError and ExecError where the command was not run;
+        Raises ConfigError, for a value of a wrong type too, UnsupportedError, SetupError and ExecError
+        where the command was not run;
         KilledError and TimeoutExpired where it was and did not end by itself; ProgramNotFound where
         there is no ``run-sandbox``. When it returns or raises, nothing of the sandbox is left.
         """
@@ -150,14 +154,14 @@ class Backend:
             "backend": self.engine,
         }
         if cwd is not None:
-            config["cwd"] = _config.text(cwd)
+            config["cwd"] = _config.text(cwd, "cwd")
         return _run.run(
             _program.run_sandbox_program(),
             config,
             self.stdin,
             _redirected("stdout", stdout),
             _redirected("stderr", stderr),
-            timeout,
+            _config.seconds(timeout),
         )
 
     def run_sandbox_with_redirection(
@@ -178,8 +182,17 @@ def _redirected(name: str, stream: Redirection) -> int:
         if stream == STDOUT and name == "stderr":
             return stream
         raise ConfigError("%r is an unsupported value for %r" % (stream, name), setting=name)
-    flush = getattr(stream, "flush", None)
-    if flush is not None:
-        # What the command writes comes after what is in the file's buffer.
-        flush()
-    return stream.fileno()
+    try:
+        number = stream.fileno()
+        flush = getattr(stream, "flush", None)
+        if flush is not None:
+            # What the command writes comes after what is in the file's buffer.
+            flush()
+    except (AttributeError, ValueError) as error:
+        # ValueError: it is closed, or one in memory (io.UnsupportedOperation).
+        raise ConfigError(
+            "%r is an unsupported value for %r: %s; give CAPTURE, None, a descriptor or an open "
+            "file that has one" % (stream, name, error),
+            setting=name,
+        ) from None
+    return number

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import os
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
@@ -12,9 +14,25 @@ StrOrBytes = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Text = Union[str, List[int]]
 
 
-def text(value: StrOrBytes) -> Text:
-    """A path, an argument or a variable as JSON has it."""
-    raw = os.fsencode(value)
+# The settings of run-sandbox that have another name here.
+_PARAMETERS = {"root": "filesystem_root", "writable": "filesystem_writable_paths"}
+
+
+def _wrong(value: Any, setting: str, expected: str) -> ConfigError:
+    name = _PARAMETERS.get(setting, setting)
+    return ConfigError("%s is %r: give %s" % (name, value, expected), setting=setting)
+
+
+def _bytes(value: Any, setting: str) -> bytes:
+    try:
+        return os.fsencode(value)
+    except (TypeError, UnicodeEncodeError):
+        raise _wrong(value, setting, "str, bytes or a path") from None
+
+
+def text(value: StrOrBytes, setting: str) -> Text:
+    """A path, an argument or a variable as JSON has it; ConfigError where it is none of these."""
+    raw = _bytes(value, setting)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -24,23 +42,49 @@ def text(value: StrOrBytes) -> Text:
 def words(command: Union[StrOrBytes, Iterable[StrOrBytes]]) -> List[Text]:
     """A command line. A text is one word: nothing is split, there is no shell."""
     if isinstance(command, (str, bytes, os.PathLike)):
-        return [text(command)]
-    return [text(word) for word in command]
+        return [text(command, "command")]
+    return [text(word, "command") for word in _each(command, "command", "a list of words")]
+
+
+def _each(values: Any, setting: str, expected: str) -> Iterable[Any]:
+    try:
+        each: Iterable[Any] = iter(values)
+    except TypeError:
+        raise _wrong(values, setting, expected) from None
+    return each
 
 
 def environment(env: Optional[Mapping[Any, Any]]) -> Dict[str, Any]:
     """All of the caller's where there is none, else exactly this one."""
     if env is None:
         return {"inherit": "all"}
-    pairs = [[text(name), text(value)] for name, value in env.items()]
+    if not isinstance(env, Mapping):
+        raise _wrong(env, "env", "a dictionary of texts")
+    pairs = [[text(name, "env"), text(value, "env")] for name, value in env.items()]
     return {"inherit": "nothing", "set": pairs}
 
 
 def root(path: StrOrBytes) -> Text:
     """A directory of the host; ``/`` is the host's root."""
-    raw = os.fsencode(path)
+    raw = _bytes(path, "root")
     # "host" and "empty" are words of the configuration, and a directory may have such a name.
-    return text(raw if raw.startswith(b"/") or not raw else b"./" + raw)
+    return text(raw if raw.startswith(b"/") or not raw else b"./" + raw, "root")
+
+
+def seconds(timeout: Any) -> Optional[float]:
+    """A time-out; None where there is none, or no end to it."""
+    if timeout is None:
+        return None
+    number = math.nan
+    is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
+    if is_number:
+        try:
+            number = float(timeout)
+        except OverflowError:
+            number = math.inf if timeout > 0 else -math.inf
+    if math.isnan(number):
+        raise _wrong(timeout, "timeout", "a number of seconds, or None")
+    return None if number == math.inf else number
 
 
 def writable(paths: Any) -> Union[str, List[Text]]:
@@ -53,7 +97,9 @@ def writable(paths: Any) -> Union[str, List[Text]]:
     elif paths is None:
         return "nothing"
     elif not isinstance(paths, bytes):
-        return [text(path) for path in paths] or "nothing"
+        expected = "'all', 'none' or a list of paths"
+        paths = _each(paths, "writable", expected)
+        return [text(path, "writable") for path in paths] or "nothing"
     raise ConfigError(
         "%r is an unsupported value for 'filesystem_writable_paths': give 'all', 'none' or a list "
         "of paths" % (paths,),

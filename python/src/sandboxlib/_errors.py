@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Type
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type
 
 
 class ProgramNotFound(Exception):
@@ -38,6 +38,19 @@ class SandboxError(RuntimeError):
         self.step = step
         self.errno = errno
         self.unmet = unmet or []
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # Not by the parameters of __init__, which differ from class to class.
+        return _unpickled, (type(self), self.args, dict(vars(self)))
+
+
+def _unpickled(
+    kind: Type[SandboxError], args: Tuple[Any, ...], details: Dict[str, Any]
+) -> SandboxError:
+    """An exception as it was, for pickle and copy: between the processes of a pool, say."""
+    error = kind.__new__(kind, *args)
+    vars(error).update(details)
+    return error
 
 
 class ConfigError(SandboxError, AssertionError, ValueError):

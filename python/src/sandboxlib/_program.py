@@ -35,23 +35,29 @@ def settings(backend: str) -> Dict[str, List[str]]:
 
     Nothing where the backend cannot make sandboxes here at all. It is found out once.
     """
-    for one in _report(run_sandbox_program())["backends"]:
-        if one["name"] == backend and one["available"]:
-            found: Dict[str, List[str]] = one["settings"]
-            return found
-    return {}
+    return _report(run_sandbox_program()).get(backend, {})
 
 
 @functools.lru_cache(maxsize=None)
-def _report(program: str) -> Dict[str, Any]:
-    done = subprocess.run(
-        [program, "--capabilities"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def _report(program: str) -> Dict[str, Dict[str, List[str]]]:
+    """The settings of each backend that is available."""
+    try:
+        done = subprocess.run(
+            [program, "--capabilities"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        raise SandboxError("cannot execute %s: %s" % (program, error), errno=error.errno) from None
     if done.returncode != 0:
         why = os.fsdecode(done.stderr).strip()
         raise SandboxError("%s --capabilities failed: %s" % (program, why))
-    report: Dict[str, Any] = json.loads(done.stdout)
-    return report
+    try:
+        backends: List[Dict[str, Any]] = json.loads(done.stdout)["backends"]
+        return {one["name"]: dict(one["settings"]) for one in backends if one["available"]}
+    except (KeyError, TypeError, ValueError):
+        raise SandboxError(
+            "%s --capabilities said %.100r, which is no report of capabilities"
+            % (program, done.stdout)
+        ) from None

@@ -22,6 +22,8 @@ Stream = Union[int, None]
 # How long run-sandbox may take to kill a sandbox and to remove what was made for it.
 _GRACE = 30.0
 
+_LONGEST_WAIT = 86400.0
+
 _BEFORE_THE_END = ["started"]
 
 
@@ -107,7 +109,10 @@ class _Reader:
     def _events(self) -> List[Dict[str, Any]]:
         """Those that have come whole."""
         lines = self.told[: self.told.rfind(b"\n") + 1].splitlines()
-        return [json.loads(line) for line in lines]
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError:
+            raise SandboxError("run-sandbox said what is no event: %r" % lines) from None
 
     def _is_over(self) -> bool:
         return any(event["event"] not in _BEFORE_THE_END for event in self._events())
@@ -118,7 +123,8 @@ class _Reader:
         remaining = self.deadline - time.monotonic()
         if remaining <= 0:
             raise TimeoutExpired(self.timeout, *self._captured())
-        return remaining
+        # More than a selector takes is waited for in turns.
+        return min(remaining, _LONGEST_WAIT)
 
     def _captured(self) -> Tuple[Optional[bytes], Optional[bytes]]:
         out, err = (

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::Finding;
 
-/// `core <- sys <- {chroot, luc} <- {sandboxlib, drop-ins, cli}`: nothing points back, backends never
+/// `core <- sys <- {chroot, luc} <- sandboxlib <- cli`, and `luc <- drop-ins`: nothing points back, backends never
 /// import each other. A crate that isn't here may depend on all of them.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("sandbox-core", &[]),
     ("sandbox-sys", &["sandbox-core"]),
     ("sandbox-chroot", &["sandbox-core", "sandbox-sys"]),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("sandbox-testkit", &["sandbox-core", "sandbox-sys"]),
     ("sandbox-drop-ins", &["sandbox-core", "sandbox-sys", "sandbox-luc"]),
     ("sandboxlib", &["sandbox-core", "sandbox-sys", "sandbox-luc", "sandbox-chroot"]),
+    ("sandbox-cli", &["sandbox-core", "sandbox-sys", "sandboxlib"]),
 ];
 
 /// What a registry shows of a crate.
@@ -78,7 +79,7 @@ mod tests {
             package("sandbox-luc", on("sandbox-chroot", Value::Null)),
             package("sandbox-chroot", on("sandbox-testkit", json!("dev"))),
             package("sandbox-core", on("sandbox-sys", json!("dev"))),
-            package("sandbox-cli", on("sandbox-luc", Value::Null)),
+            package("sandbox-cli", on("sandboxlib", Value::Null)),
             package("sandboxlib", on("sandbox-chroot", Value::Null)),
             package("sandboxlib", on("sandbox-cli", Value::Null)),
             package("sandbox-drop-ins", on("sandboxlib", Value::Null)),

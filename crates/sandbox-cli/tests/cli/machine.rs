@@ -166,6 +166,12 @@ fn events_of_failures() {
         let usage = failure(f, &["--network", "off", tree, "true"]);
         assert_eq!(usage["kind"], "usage");
         assert!(usage["message"].as_str().unwrap().contains("'off'"), "{usage}");
+        // The mistake may come first.
+        let words = ["--nonsense", "--status-fd=9", tree, "true"];
+        let ran = redirected(f, "9>source/events", &words, "");
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(125), "", ""));
+        let told = fs::read_to_string(f.host("source/events")).unwrap();
+        assert!(told.contains("\"usage\"") && told.contains("--nonsense"), "{told}");
         let config = failure(f, &["--hostname", "a b", tree, "true"]);
         assert_eq!((&config["kind"], &config["setting"]), (&json!("config"), &json!("hostname")));
         let unknown = failure(f, &["-e", "no-such", tree, "true"]);
@@ -231,6 +237,79 @@ fn the_descriptors_stay_outside() {
         assert!(events.contains("\"status\":4"), "{events}");
         fs::remove_file(f.host("source/events")).unwrap();
         fs::remove_file(f.host("box")).unwrap();
+    });
+}
+
+/// The error of a configuration that is handed over on 7, where 9 is for events and 8 is open, too.
+fn failure_of(f: &Fixture, settings: &Value) -> Value {
+    fs::write(f.host("box"), config(f, settings)).unwrap();
+    let words = ["--config-fd", "7", "--status-fd", "9"];
+    let ran = redirected(f, "7<box 8</dev/null 9>source/events", &words, "");
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(125), "", ""));
+    let told = fs::read_to_string(f.host("source/events")).unwrap();
+    fs::remove_file(f.host("source/events")).unwrap();
+    fs::remove_file(f.host("box")).unwrap();
+    serde_json::from_str(&told).unwrap()
+}
+
+/// Settings that hand descriptor N over, and how the setting is called.
+fn handing_over(number: i32) -> Vec<(&'static str, Value)> {
+    let bind =
+        json!({ "target": "/mnt", "filesystem": { "bind-descriptor": { "descriptor": number } } });
+    let fields = [
+        ("stdin", json!({ "stdin": { "descriptor": number } })),
+        ("stdout", json!({ "stdout": { "descriptor": number } })),
+        ("stderr", json!({ "stderr": { "descriptor": number } })),
+        ("process.descriptors", json!({ "process": { "descriptors": [number] } })),
+        ("process.gates.start", json!({ "process": { "gates": { "start": number } } })),
+        ("process.gates.ids-mapped", json!({ "process": { "gates": { "ids-mapped": number } } })),
+        ("extra-mounts[0]", json!({ "extra-mounts": [bind] })),
+    ];
+    let with_command = |(field, mut settings): (_, Value)| {
+        settings["command"] = json!(["sh", "-c", "echo '{\"event\":\"exited\",\"status\":0}' >&9"]);
+        (field, settings)
+    };
+    fields.into_iter().map(with_command).collect()
+}
+
+#[test]
+fn a_command_cannot_be_given_the_descriptors_that_are_ours() {
+    for_everyone(|f| {
+        for (flag, number) in [("--status-fd", 9), ("--config-fd", 7)] {
+            for (field, settings) in handing_over(number) {
+                let error = failure_of(f, &settings);
+                assert_eq!((&error["kind"], &error["setting"]), (&json!("config"), &json!(field)));
+                let message = error["message"].as_str().unwrap();
+                let said = format!("{field} is descriptor {number}, which is that of {flag}: ");
+                assert!(message.starts_with(&said), "{message}");
+            }
+        }
+        // The same number where it is nobody's.
+        let words = ["--config", "box"];
+        let settings =
+            json!({ "command": ["sh", "-c", "echo x >&9"], "process": { "descriptors": [9] } });
+        fs::write(f.host("box"), config(f, &settings)).unwrap();
+        redirected(f, "9>&1", &words, "").prints("x\n");
+        fs::remove_file(f.host("box")).unwrap();
+    });
+}
+
+#[test]
+fn a_descriptor_that_is_not_open_is_named_with_its_setting() {
+    for_everyone(|f| {
+        // 99 is open nowhere; 3 is what `run-sandbox` gets for a copy of its own.
+        for number in [99, 3] {
+            for (field, settings) in handing_over(number) {
+                let error = failure_of(f, &settings);
+                assert_eq!((&error["kind"], &error["setting"]), (&json!("config"), &json!(field)));
+                assert_eq!(error["errno"], 9, "{error}");
+                let message = error["message"].as_str().unwrap();
+                assert!(message.starts_with(&format!("{field} is descriptor {number}: Bad")));
+            }
+        }
+        let words = ["--status-fd", "9", "--config-fd", "3"];
+        let ran = redirected(f, "9>/dev/null", &words, "");
+        assert_eq!((ran.code, ran.out.as_str()), (Some(125), ""), "{ran:?}");
     });
 }
 

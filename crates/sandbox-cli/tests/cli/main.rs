@@ -17,3 +17,4 @@ mod original;
 mod policy;
 mod streams;
 mod terminal;
+mod undrained;

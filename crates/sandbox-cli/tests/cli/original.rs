@@ -1,6 +1,7 @@
 //! What `run-sandbox` of the Python original promises, and what it gets wrong; the rest of either is in
 //! the tests of the crate sandboxlib, with a table of all of it.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
@@ -44,6 +45,21 @@ fn bug_03_errors_go_to_standard_error_with_a_status_of_their_own() {
         f.run_in("/no/such/tree", &[], &["true"]).refused(&["/no/such/tree", "No such file"]);
         f.run_in(&f.text("source/file"), &[], &["true"]).refused(&["source/file"]);
         f.run(&["-e", "nonsense"], &["true"]).refused(&["\"nonsense\""]);
+    });
+}
+
+/// Images are not taken: nothing of one is unpacked, with or without privilege, and nothing is run.
+#[test]
+fn bug_01_02_15_an_image_is_a_clear_error() {
+    for_everyone(|f| {
+        let image = f.text("x.aci");
+        fs::write(&image, "an archive").unwrap();
+        for words in [&["true"][..], &["sh", "-c", "echo ran"]] {
+            let ran = f.run_in(&image, &[], words);
+            ran.refused(&[&image, "Not a directory"]);
+        }
+        f.run_in(&image, &[], &[]).refused(&[&image, "is not a directory: give a directory tree"]);
+        fs::remove_file(&image).unwrap();
     });
 }
 

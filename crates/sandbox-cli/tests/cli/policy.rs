@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::fixture::{Ran, for_everyone, for_root};
+use crate::fixture::{Ran, Who, for_everyone, for_root};
 
 #[test]
 fn explain_runs_nothing() {
@@ -45,6 +45,20 @@ fn the_variable_is_obeyed_or_reported() {
         let ran = run("linux_user-chroot");
         assert!(ran.code == Some(0) && !ran.err.contains("warning"), "{ran:?}");
         assert!(!run("").err.contains("warning"));
+        for name in ["bubblewrap", "linux-user-chroot", "linux_user_chroot"] {
+            let id = |command: &mut std::process::Command| {
+                command.args([&f.text("tree"), "id", "-u"]);
+                Ran::of(command)
+            };
+            let by_variable = id(f.command().env("SANDBOXLIB_BACKEND", name));
+            let by_flag = id(f.command().args(["-e", name]));
+            let user = match f.who {
+                Who::Plain if name != "bubblewrap" => "54321\n",
+                _ => "0\n",
+            };
+            by_variable.prints(user);
+            by_flag.prints(user);
+        }
     });
 }
 
