@@ -119,3 +119,15 @@ fn sources_that_are_missing_or_no_directories() {
         fs::remove_file(f.host("dangling")).unwrap();
     });
 }
+
+/// What was read is closed, and its number may be another file's by then.
+#[test]
+fn a_descriptor_is_read_or_kept() {
+    for_everyone(|f: &Fixture| {
+        for option in ["--pass-fd", "--sync-fd", "--block-fd"] {
+            let options = ["--file", "9", "/tmp/f", option, "9"];
+            let ran = f.redirected("9<words", &options, &["true"]);
+            ran.refused(&[option, "9", "Bad file descriptor"]);
+        }
+    });
+}

@@ -98,6 +98,48 @@ fn nothing_outlives_bwrap() {
     });
 }
 
+/// Killed while it sets up a sandbox that is to have no init: nobody else would end it.
+#[test]
+fn nothing_outlives_a_set_up_that_was_killed() {
+    for_everyone(|f: &Fixture| {
+        let mut mounts = vec!["--unshare-pid", "--as-pid-1"];
+        for _ in 0..300 {
+            mounts.extend(["--tmpfs", "/tmp"]);
+        }
+        for delay in (0..40).step_by(2) {
+            let mut child = started(f, &mounts, &["sh", "-c", "sleep 60; echo late"]);
+            sleep(Duration::from_millis(delay));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(rest(&mut child), "");
+        }
+    });
+}
+
+#[test]
+fn one_that_is_pid_1_can_be_ended() {
+    for_everyone(|f: &Fixture| {
+        let options = ["--unshare-pid", "--as-pid-1"];
+        let mut child = started(f, &options, &["sh", "-c", "echo up; exec sleep 60"]);
+        assert_eq!(line(&mut child), "up\n");
+        signal(&child, Signal::SIGTERM);
+        assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+    });
+}
+
+#[test]
+fn a_status_is_not_lost_where_children_are_ignored() {
+    for_everyone(|f: &Fixture| {
+        let mut shell = f.program("/bin/sh", "");
+        let script = "trap '' CHLD; exec \"$@\"";
+        let options = ["--bind", &f.text("tree"), "/", "--unshare-pid", "--as-pid-1"];
+        shell.args(["-c", script, "sh", &f.text("bwrap")]).args(options);
+        let ran = Ran::of(shell.args(["sh", "-c", "exit 7"]));
+        // Before Linux 6.15 the kernel does not tell, and that is said.
+        assert!(ran.code == Some(7) || ran.err.contains("status was taken"), "{ran:?}");
+    });
+}
+
 #[test]
 fn it_dies_with_its_parent_if_asked() {
     for_everyone(|f: &Fixture| {

@@ -29,6 +29,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("made/stays-in-the-tree", &[FILES], stays),
     Case::new("made/link-twice", &[FILES], link_twice),
     Case::new("made/never-outside", &[FILES], never_outside).control(outside_on_host),
+    Case::new("made/behind-a-link-in-memory", EMPTY, behind_link).without_tree(),
     Case::new("made/mode-is-changed", &[FILES], mode_changed),
     Case::new("made/data", &[FILES, Need::Has(Feature::MountFlags)], data),
     Case::new("made/descriptor", &[Need::Has(Feature::MountDescriptor)], descriptor),
@@ -123,6 +124,17 @@ fn outside_on_host(w: &World<'_>) -> Check {
     fs::write(&to, "")?;
     ensure!(w.outside().join("seen").exists(), "the link does not lead outside");
     fs::remove_file(to)?;
+    Ok(())
+}
+
+/// A link in memory that leads to a directory of the host: what is made there for a mount is removed.
+fn behind_link(w: &World<'_>) -> Check {
+    let config = empty(w, "read /link/deep/er/marker")?
+        .mount(Mount::bind(w.tree(), "/tree")?)
+        .mount(Mount::new("/link", link("tree"))?)
+        .mount(Mount::bind(w.shared(), "/link/deep/er")?);
+    same("inside", w.says(config)?, "shared")?;
+    ensure!(!w.path("/deep").exists(), "the mount point stays");
     Ok(())
 }
 

@@ -8,13 +8,17 @@ use std::thread;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::signal::{Signal, raise};
 use sandbox_core::{
     Capability, Environment, Feature, First, InsidePath, Isolation, KeptCapabilities, Loopback,
-    ProcessSettings, SandboxConfigBuilder, SeccompProgram, Session, Status, User, UserNamespace,
+    Mount, ProcessSettings, SandboxConfig, SandboxConfigBuilder, SeccompProgram, Session, Status,
+    User, UserNamespace,
 };
 
-use crate::case::{Case, Need};
-use crate::check::{Check, Failure, ensure, same};
+use sandbox_sys::{HeldSignals, RunError, SetUp, SpawnError, WaitError};
+
+use crate::case::{Case, Need, Role};
+use crate::check::{Check, Failure, ensure, names, same};
 use crate::world::World;
 
 const SPECIAL: Need = Need::Has(Feature::ProcessSpecial);
@@ -28,6 +32,10 @@ pub(super) const CASES: &[Case] = &[
     Case::new("special/pid-1-ends-as-it-ends", FIRST, pid_1_ends),
     Case::new("special/pid-1-is-killed", FIRST, pid_1_killed),
     Case::new("special/pid-1-not-found", FIRST, pid_1_not_found),
+    Case::new("special/pid-1-of-a-caller-that-ignores-sigchld", FIRST, pid_1_ignored),
+    Case::new("special/not-wanted-any-more", FIRST, not_wanted),
+    Case::new("special/signal-ends-the-wait", &[SPECIAL], signal_ends_wait),
+    Case::new("special/signal-ends-pid-1", FIRST, signal_ends_pid_1),
     Case::new("special/descriptors-are-passed", &[SPECIAL], descriptors),
     Case::new("special/start-is-awaited", &[SPECIAL], gate),
     Case::new("special/locks-are-held", &[SPECIAL], locks),
@@ -46,6 +54,8 @@ pub(super) const CASES: &[Case] = &[
         .control(callers_cgroup),
     Case::new("special/loopback-down", &[Need::Has(Feature::NetworkIsolated)], loopback_down),
 ];
+
+pub(super) const ROLES: &[Role] = &[Role { name: "ignoring-for-pid-1", run: pid_1_ignored_role }];
 
 fn settings(change: impl FnOnce(&mut ProcessSettings)) -> ProcessSettings {
     let mut settings = ProcessSettings::default();
@@ -104,13 +114,76 @@ fn pid_1_killed(w: &World<'_>) -> Check {
 }
 
 fn pid_1_not_found(w: &World<'_>) -> Check {
-    let command = sandbox_core::SandboxConfig::builder(["none"]).root(w.tree());
+    let command = SandboxConfig::builder(["none"]).root(w.tree());
     let first = settings(|process| process.first = First::Command);
     let command = command.processes(Isolation::Isolated).process(first);
     w.refuses_naming(
         command.env(Environment::exactly([("PATH", "/bin:/etc")])),
         &["none", "No such file"],
     )
+}
+
+fn pid_1_ignored(w: &World<'_>) -> Check {
+    w.play("ignoring-children", "ignoring-for-pid-1")
+}
+
+/// Once it has executed, the kernel keeps its status for pidfds alone, and that since 6.15.
+fn pid_1_ignored_role(w: &World<'_>) -> Check {
+    match w.run(first(w, "exit 42")) {
+        Err(RunError::Wait(WaitError::Lost)) => Ok(()),
+        outcome => same("status", outcome?.status, Status::Exited(42)),
+    }
+}
+
+/// A mount point that is made before the wait has to be gone after it.
+fn waiting(w: &World<'_>, gate: i32) -> Check<SandboxConfig> {
+    let gates = settings(|process| process.gates.start = Some(gate));
+    let config = w.probe("exit 0").mount(Mount::bind(w.shared(), "/made/deep")?);
+    Ok(config.process(gates).build()?)
+}
+
+/// Whoever is told of a sandbox can say that it is not wanted.
+fn not_wanted(w: &World<'_>) -> Check {
+    let (reader, _writer) = pipe()?;
+    let config = waiting(w, reader.as_raw_fd())?;
+    let mut created = |_| Err(std::io::ErrorKind::BrokenPipe.into());
+    let mut set_up = SetUp::unwatched(&mut created);
+    match w.launch(|launcher| launcher.start_observed(&config, &mut set_up)) {
+        Err(error) => names(&error, &["tell of the sandbox", "broken pipe"])?,
+        Ok(_) => return Err(Failure::wrong("it was started")),
+    }
+    ensure!(!w.path("/made").exists(), "the mount point stays");
+    Ok(())
+}
+
+fn signal_ends_wait(w: &World<'_>) -> Check {
+    let (reader, _writer) = pipe()?;
+    let config = waiting(w, reader.as_raw_fd())?;
+    let held = HeldSignals::hold()?;
+    // To this thread, and late enough for the mount point to be there.
+    let mut created = |_| {
+        thread::sleep(Duration::from_millis(50));
+        Ok(raise(Signal::SIGUSR1)?)
+    };
+    let mut set_up = SetUp { created: &mut created, signals: Some(&held) };
+    match w.launch(|launcher| launcher.start_observed(&config, &mut set_up)) {
+        Err(RunError::Spawn(SpawnError::Interrupted { signal, .. })) => {
+            same("signal", signal, Signal::SIGUSR1 as i32)?;
+        }
+        Err(error) => return Err(error.into()),
+        Ok(_) => return Err(Failure::wrong("it was started")),
+    }
+    ensure!(!w.path("/made").exists(), "the mount point stays");
+    Ok(())
+}
+
+/// PID 1 has no handler for it, and the kernel would keep it from such a process.
+fn signal_ends_pid_1(w: &World<'_>) -> Check {
+    let held = HeldSignals::hold()?;
+    let child = w.start(first(w, "sleep 60000"))?;
+    raise(Signal::SIGUSR1)?;
+    let outcome = child.wait_passing_on(&held)?;
+    same("status", outcome.status, Status::Signaled(Signal::SIGUSR1 as i32))
 }
 
 fn descriptors(w: &World<'_>) -> Check {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("streams/stdin-is-no-directory", &[], stdin_directory),
+    Case::new("streams/outputs-are-no-directories", &[], output_directory),
     Case::new("streams/captured-apart", &[], captured_apart),
     Case::new("streams/capture-100-mb-on-both", &[], capture_much),
     Case::new("streams/capture-limit", &[], capture_limit),
@@ -209,4 +211,11 @@ fn orphan_would_hold(w: &World<'_>) -> Check {
 fn stdin_directory(w: &World<'_>) -> Check {
     let config = w.probe("exit 0").stdin(Input::File(w.outside()));
     w.refuses_naming(config, &["directory", "stdin"])
+}
+
+fn output_directory(w: &World<'_>) -> Check {
+    let outside = std::fs::File::open(w.outside())?;
+    let directory = || Output::Descriptor(outside.as_raw_fd());
+    w.refuses_naming(w.probe("exit 0").stdout(directory()), &["directory", "stdout"])?;
+    w.refuses_naming(w.probe("exit 0").stderr(directory()), &["directory", "stderr"])
 }
