@@ -103,10 +103,23 @@ pub(super) fn configure(
     process.gates.ids_mapped = request.userns_block;
     process.gates.start = request.block;
     config.extra_mounts.reserve(request.operations.len());
-    for operation in request.operations {
+    let joins = request.join.user.is_some();
+    let hosts_proc = joins && config.processes == Isolation::Undefined;
+    for mut operation in request.operations {
+        if hosts_proc && operation.mount.filesystem == Filesystem::Proc {
+            operation.mount = shared_proc(&operation.mount)?;
+        }
         mount(&mut config.extra_mounts, operation, caller, read)?;
     }
     Ok(config)
+}
+
+/// The processes are not those of the user namespace that is entered, and so a new proc cannot be mounted
+/// in it: the host's shows the same.
+fn shared_proc(mount: &Mount) -> Result<Mount, BwrapError> {
+    let bind = Mount::bind("/proc", mount.target.as_os_str())?;
+    let flags = [MountFlag::NoSuid, MountFlag::NoDev, MountFlag::NoExec];
+    Ok(flags.into_iter().fold(bind, Mount::with))
 }
 
 fn namespaces(config: &mut SandboxConfig, request: &Request) {
