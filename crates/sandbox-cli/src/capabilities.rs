@@ -62,33 +62,13 @@ impl One {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sandbox_core::{
-        BackendName, Capabilities, Granted, Obstacle, Plan, PlanError, Platform, WhyNot,
-    };
-
-    struct Fake;
-
-    impl Backend for Fake {
-        fn name(&self) -> BackendName {
-            BackendName::new("fake")
-        }
-
-        fn capabilities(&self, _: &HostFacts) -> Capabilities {
-            let no = WhyNot::new(Obstacle::Disabled, "off").remedy("turn it on");
-            Capabilities::none(self.name())
-                .with(Feature::ALL, &Support::Yes)
-                .with(&[Feature::NetworkIsolated], &Support::No(no))
-        }
-
-        fn plan(&self, granted: &Granted, _: &HostFacts) -> Result<Plan, PlanError> {
-            Ok(Plan::new(granted))
-        }
-    }
+    use crate::fake::Fake;
+    use sandbox_core::Platform;
 
     #[test]
     fn every_setting_has_its_values_and_every_obstacle_its_reason() {
         let host = HostFacts::unknown(Platform::Linux, 1000, 1000);
-        let text = report(&[&Fake], &host).unwrap();
+        let text = report(&[&Fake::without_network_namespaces()], &host).unwrap();
         let start = format!(
             "{{\"version\":\"{}\",\"backends\":[{{\"name\":\"fake\",\"available\":true,",
             env!("CARGO_PKG_VERSION")
@@ -97,7 +77,8 @@ mod tests {
         assert!(text.contains("\"mounts\":[\"undefined\",\"isolated\"]"), "{text}");
         assert!(text.contains("\"network\":[\"undefined\"]"), "{text}");
         let end = "\"lacking\":[{\"setting\":\"network\",\"value\":\"isolated\",\"obstacle\":\
-                   \"disabled\",\"reason\":\"off\",\"remedy\":\"turn it on\"}]}]}\n";
+                   \"disabled\",\"reason\":\"user.max_net_namespaces is 0\",\"remedy\":\
+                   \"sysctl user.max_net_namespaces=100\"}]}]}\n";
         assert!(text.ends_with(end), "{text}");
     }
 }

@@ -114,61 +114,28 @@ pub(crate) fn list(backends: &[&dyn Backend], host: &HostFacts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sandbox_core::{BackendName, Granted, Obstacle, Plan, PlanError, Platform};
-
-    struct Fake;
-
-    impl Backend for Fake {
-        fn name(&self) -> BackendName {
-            BackendName::new("fake")
-        }
-
-        fn capabilities(&self, _: &HostFacts) -> Capabilities {
-            let no = WhyNot::new(Obstacle::Disabled, "user.max_net_namespaces is 0")
-                .remedy("sysctl user.max_net_namespaces=100");
-            Capabilities::none(self.name())
-                .with(Feature::ALL, &Support::Yes)
-                .with(&[Feature::NetworkIsolated], &Support::No(no))
-        }
-
-        fn plan(&self, granted: &Granted, _: &HostFacts) -> Result<Plan, PlanError> {
-            Ok(Plan::new(granted))
-        }
-    }
+    use crate::fake::Fake;
+    use sandbox_core::{Obstacle, Platform};
 
     #[test]
     fn what_is_not_possible_comes_with_its_reason_and_remedy() {
         let host = HostFacts::unknown(Platform::Linux, 1000, 1000);
-        let text = report(&[&Fake], &host, "here\n");
+        let fake = Fake::without_network_namespaces();
+        let text = report(&[&fake], &host, "here\n");
         assert!(text.starts_with("here\nstarted by user 1000, which makes namespaces in a user"));
         assert!(text.contains("\nfake: works here\n"), "{text}");
         assert!(text.contains("\n  network       undefined\n"), "{text}");
         let network = "\n  but not:\n    network = isolated\n      \
                        user.max_net_namespaces is 0\n      what would help: sysctl user.";
         assert!(text.contains(network), "{text}");
-        assert_eq!(list(&[&Fake], &host), "fake                available\n");
-    }
-
-    struct Nothing;
-
-    impl Backend for Nothing {
-        fn name(&self) -> BackendName {
-            BackendName::new("nothing")
-        }
-
-        fn capabilities(&self, _: &HostFacts) -> Capabilities {
-            let no = WhyNot::new(Obstacle::Privilege, "no CAP_SYS_CHROOT").remedy("run as root");
-            Capabilities::none(self.name()).with(Feature::ALL, &Support::No(no))
-        }
-
-        fn plan(&self, granted: &Granted, _: &HostFacts) -> Result<Plan, PlanError> {
-            Ok(Plan::new(granted))
-        }
+        assert_eq!(list(&[&fake], &host), "fake                available\n");
     }
 
     #[test]
     fn a_backend_that_cannot_work_has_one_reason() {
-        let text = report(&[&Nothing], &HostFacts::unknown(Platform::Linux, 1, 1), "");
+        let why = WhyNot::new(Obstacle::Privilege, "no CAP_SYS_CHROOT").remedy("run as root");
+        let nothing = Fake { name: "nothing", lacks: Feature::ALL, why };
+        let text = report(&[&nothing], &HostFacts::unknown(Platform::Linux, 1, 1), "");
         let end =
             "\nnothing: not available here: no CAP_SYS_CHROOT\n  what would help: run as root\n";
         assert!(text.contains(end), "{text}");

@@ -20,6 +20,8 @@ mod error;
 mod event;
 mod exit;
 mod failure;
+#[cfg(test)]
+mod fake;
 mod flags;
 mod misuse;
 mod mount_flags;
