@@ -92,6 +92,10 @@ fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
     // What a terminal or the caller's shell has sent to the process group by now, init alone has.
     let early = sys::pending_signals();
     let signals = sys::signalfd(sys::SIGCHLD).map_err(Failure::of_exec);
+    // The caller says nothing before it is told of the command: it does not want it any more.
+    if let [true] = sys::poll([socket], Some(0)) {
+        sys::exit(1)
+    }
     let started = signals.and_then(|fd| Ok((fd, command.start()?)));
     match started {
         Ok((sigchld, pid)) => {

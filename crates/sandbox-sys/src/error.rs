@@ -45,6 +45,15 @@ pub enum SpawnError {
     /// The child was killed from outside before the command ran.
     #[error("the sandbox was killed while it was being set up")]
     Killed,
+    /// What was to be told of the sandbox wants none ([`SetUp::created`]).
+    ///
+    /// [`SetUp::created`]: crate::SetUp::created
+    #[error("cannot tell of the sandbox")]
+    #[non_exhaustive]
+    NotWanted {
+        /// Its error.
+        source: io::Error,
+    },
     /// A signal came that the caller had held back, and meant to end the set-up by ([`SetUp::signals`]).
     ///
     /// [`SetUp::signals`]: crate::SetUp::signals
@@ -75,9 +84,10 @@ impl SpawnError {
     /// What the kernel said, where it was the kernel.
     pub fn os_error(&self) -> Option<&io::Error> {
         match self {
-            Self::Step { source, .. } | Self::Exec { source, .. } | Self::Host { source, .. } => {
-                Some(source)
-            }
+            Self::Step { source, .. }
+            | Self::Exec { source, .. }
+            | Self::Host { source, .. }
+            | Self::NotWanted { source } => Some(source),
             Self::Killed | Self::Interrupted { .. } | Self::NotHere { .. } => None,
         }
     }

@@ -76,6 +76,7 @@ impl<'a> Launcher<'a> {
                 Err(
                     error @ (SpawnError::Exec { .. }
                     | SpawnError::Interrupted { .. }
+                    | SpawnError::NotWanted { .. }
                     | SpawnError::NotHere { .. }),
                 ) => {
                     return Err(error.into());

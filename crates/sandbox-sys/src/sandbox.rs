@@ -193,7 +193,10 @@ impl SandboxChild {
             }
             if ready.ended {
                 let mut end = self.process.end()?;
-                end.status = ended_by.map_or(end.status, Status::Signaled);
+                // It may have ended by itself just before.
+                if let (Status::Signaled(libc::SIGKILL), Some(signal)) = (end.status, ended_by) {
+                    end.status = Status::Signaled(signal);
+                }
                 // What was written before the end is all there: a descendant that escaped may hold
                 // the pipe open, and is not waited for.
                 for output in &mut self.outputs {

@@ -124,6 +124,15 @@ fn one_that_is_pid_1_can_be_ended() {
         assert_eq!(line(&mut child), "up\n");
         signal(&child, Signal::SIGTERM);
         assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+        // By itself, before the signal is seen.
+        let mut child = started(f, &options, &["sh", "-c", "read go; exit 3"]);
+        sleep(Duration::from_millis(50));
+        signal(&child, Signal::SIGSTOP);
+        child.stdin.as_mut().unwrap().write_all(b"x\n").unwrap();
+        sleep(Duration::from_millis(50));
+        signal(&child, Signal::SIGTERM);
+        signal(&child, Signal::SIGCONT);
+        assert_eq!(child.wait().unwrap().code(), Some(3));
     });
 }
 
@@ -188,6 +197,25 @@ fn one_that_waits_can_be_ended() {
         signal(&child, Signal::SIGTERM);
         assert_eq!(rest(&mut child), "");
         assert!(!child.wait().unwrap().success());
+    });
+}
+
+/// The signal comes when the command may have been started, and its init alone knows of it.
+#[test]
+fn one_that_is_ended_as_it_starts_leaves_nothing() {
+    for_everyone(|f: &Fixture| {
+        for round in 0..12 {
+            let script = "(sleep 1; echo late) & sleep 1";
+            let mut child = started(f, &["--block-fd", "0"], &["sh", "-c", script]);
+            sleep(Duration::from_millis(50));
+            signal(&child, Signal::SIGSTOP);
+            child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+            sleep(Duration::from_millis(round % 6));
+            signal(&child, Signal::SIGTERM);
+            signal(&child, Signal::SIGCONT);
+            assert_eq!(rest(&mut child), "");
+            assert!(!child.wait().unwrap().success());
+        }
     });
 }
 

@@ -153,16 +153,17 @@ impl Order<'_> {
         if let Err(errno) = prepare() {
             return (START_INIT, errno);
         }
-        for program in &image.programs {
-            if let Err(errno) = kernel::filter_system_calls(program) {
-                return (FILTER_COMMAND, errno);
-            }
-        }
         // The end of the socket tells little: any process that another thread has forked holds it open.
+        // Before the filters, which may forbid it.
         if let Err(errno) =
             kernel::send(self.descriptors.socket, &Record::Executing.to_bytes(), None)
         {
             return (START_INIT, errno);
+        }
+        for program in &image.programs {
+            if let Err(errno) = kernel::filter_system_calls(program) {
+                return (FILTER_COMMAND, errno);
+            }
         }
         (EXECUTE, execute_first(image))
     }

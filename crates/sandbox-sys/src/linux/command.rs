@@ -10,12 +10,20 @@ use sandbox_core::Usage;
 
 use crate::end::{End, decode};
 
-/// Whether a command that is PID 1 catches a signal, or ignores it on purpose (proc(5), `SigCgt`, `SigIgn`).
+/// Whether a command that is PID 1 catches a signal, waits for it, or ignores it on purpose (proc(5),
+/// `SigCgt`, `SigBlk`, `SigIgn`). Where that is not known, it is the command's.
 pub(super) fn heeds(pid: i32, signal: i32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
+    // What sigwait(3) waits for is not blocked meanwhile.
+    let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let number = call.split(' ').next().and_then(|number| number.parse().ok());
+    if number == Some(libc::SYS_rt_sigtimedwait) {
+        return true;
+    }
     let bit = u32::try_from(signal - 1).ok().and_then(|shift| 1_u64.checked_shl(shift));
     let sets = status.lines().filter_map(|line| {
-        let set = line.strip_prefix("SigCgt:").or(line.strip_prefix("SigIgn:"))?;
+        let (name, set) = line.split_once(':')?;
+        let set = ["SigCgt", "SigBlk", "SigIgn"].contains(&name).then_some(set)?;
         u64::from_str_radix(set.trim(), 16).ok()
     });
     sets.fold(0, |all, set| all | set) & bit.unwrap_or_default() != 0

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, shutdown};
 
-use super::process::{self, Received};
+use super::process::{self, Received, Scope};
 use super::protocol::Record;
 use crate::signals::HeldSignals;
 
@@ -23,6 +23,8 @@ pub(super) struct Ears<'a> {
     pub(super) pidfd: &'a OwnedFd,
     /// 0 once the child has left our memory, by executing or by ending (`CLONE_CHILD_CLEARTID`).
     pub(super) in_our_memory: &'a AtomicI32,
+    /// What a SIGKILL for the init would end.
+    pub(super) scope: Scope,
     /// Signals upon which the child is not wanted any more.
     pub(super) signals: Option<&'a HeldSignals>,
 }
@@ -70,7 +72,7 @@ impl Ears<'_> {
             fds.extend(signals);
             let time = executing.then_some(A_MOMENT);
             let Ok(ready) = process::wait_readable_for(&fds, time) else { continue };
-            let left = executing && self.in_our_memory.load(Acquire) == 0;
+            let left = executing && self.has_left();
             if ready.get(2) == Some(&true)
                 && let Some(signal) = self.signals.and_then(HeldSignals::first)
             {
@@ -95,7 +97,11 @@ impl Ears<'_> {
                 }
                 _ => {}
             }
-            if noted.is_err() && !process::ends_within(self.pidfd, SOME_TIME) {
+            // An init ends by itself, after what it has started, which might outlive a killed one.
+            if noted.is_err()
+                && !process::ends_within(self.pidfd, SOME_TIME)
+                && (self.scope == Scope::Namespace || !self.has_left())
+            {
                 let _ = process::send_signal(self.pidfd, libc::SIGKILL);
             }
             let heard = match record {
@@ -114,9 +120,15 @@ impl Ears<'_> {
         }
     }
 
-    /// What is made next is not told of any more, and so is removed by the child itself.
+    /// Whether it runs in memory of its own.
+    fn has_left(&self) -> bool {
+        self.in_our_memory.load(Acquire) == 0
+    }
+
+    /// What is made next is not told of any more, and so is removed by the child itself. An init sees the
+    /// end of the connection, and ends.
     fn turn_away(&self) {
-        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
     }
 }
 

@@ -171,7 +171,9 @@ fn support(
     what: &str,
 ) -> Result<Support, SpawnError> {
     let errno = match &result {
-        Err(Failure::Caller { source, .. }) => source.raw_os_error(),
+        Err(Failure::Caller { source, .. } | Failure::NotWanted { source }) => {
+            source.raw_os_error()
+        }
         Err(
             Failure::Clone { errno }
             | Failure::Step { errno, .. }
@@ -204,7 +206,7 @@ fn support(
         Err(
             Failure::Step { errno, .. } | Failure::Child { errno, .. } | Failure::Exec { errno },
         ) => why::probed(what, errno, namespaces),
-        Err(Failure::Killed | Failure::Signal { .. }) => {
+        Err(Failure::Killed | Failure::NotWanted { .. } | Failure::Signal { .. }) => {
             WhyNot::new(Obstacle::Disabled, "the probe was killed")
         }
     };

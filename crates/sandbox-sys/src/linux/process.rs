@@ -75,8 +75,10 @@ impl Control {
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         match send(self.socket.as_raw_fd(), &[message.to_byte()], flags) {
             // The command is of the same user, and may have stopped it.
-            Ok(_) if self.scope == Scope::Descendants => send_signal(&self.pidfd, libc::SIGCONT),
-            // In the second case it has ended: there is nobody left to tell.
+            Ok(_) | Err(Errno::EPIPE) if self.scope == Scope::Descendants => {
+                send_signal(&self.pidfd, libc::SIGCONT)
+            }
+            // In the second case it has ended, or knows: there is nobody left to tell.
             Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
             Err(errno) => Err(errno.into()),
         }

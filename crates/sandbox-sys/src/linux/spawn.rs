@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -68,6 +69,8 @@ pub(super) enum Failure {
     Exec { errno: i32 },
     /// Somebody killed the child.
     Killed,
+    /// The caller's own word.
+    NotWanted { source: io::Error },
     /// A signal came that the caller had held back.
     Signal { signal: i32 },
 }
@@ -117,18 +120,24 @@ fn run(
     let (pid, pidfd) = started
         .map_err(|error| Failure::Clone { errno: error.raw_os_error().unwrap_or(libc::EINVAL) })?;
     drop(theirs);
-    let wanted = (set_up.created)(pid.unsigned_abs());
+    // The child runs in our memory: a panic has to wait for its end.
+    let (wanted, panic) =
+        match catch_unwind(AssertUnwindSafe(|| (set_up.created)(pid.unsigned_abs()))) {
+            Ok(wanted) => (wanted, None),
+            Err(panic) => (Err(io::ErrorKind::Other.into()), Some(panic)),
+        };
+    let scope = if own_pids { Scope::Namespace } else { Scope::Descendants };
     let mut leftovers = Leftovers::default();
     let first = program.exec.as_ref().map_or(First::Init, |image| image.first);
     let ears = Ears {
         socket: &ours,
         pidfd: &pidfd,
         in_our_memory: &in_our_memory,
+        scope,
         signals: set_up.signals,
     };
     let heard = ears.hear(wanted, |record, passed| leftovers.add(program, record, passed));
     drop(dumpable);
-    let scope = if own_pids { Scope::Namespace } else { Scope::Descendants };
     let control = Arc::new(Control { pidfd, socket: ours, scope, first, killed: false.into() });
     let mut process = Process { pid, control, leftovers, life: Life::Running, end: None };
     match heard {
@@ -137,6 +146,9 @@ fn run(
             // For what could not be held there has to be a descriptor now.
             drop(myself);
             let _ = process.control.kill().and_then(|()| process.end().map(drop).or(Ok(())));
+            if let Some(panic) = panic {
+                resume_unwind(panic);
+            }
             Err(Failure::of(reason))
         }
         Ok(heard) => {
@@ -161,7 +173,7 @@ impl Failure {
                 let action = "keep a descriptor for the mount points that are to be removed again";
                 Self::Caller { action, source }
             }
-            Unheard::NotWanted(source) => Self::Caller { action: "tell of the sandbox", source },
+            Unheard::NotWanted(source) => Self::NotWanted { source },
             Unheard::Signal(signal) => Self::Signal { signal },
         }
     }
@@ -213,6 +225,7 @@ fn explain(failure: Failure, plan: &Plan) -> SpawnError {
             source: os(errno),
         },
         Failure::Killed => SpawnError::Killed,
+        Failure::NotWanted { source } => SpawnError::NotWanted { source },
         Failure::Signal { signal } => SpawnError::Interrupted { signal },
     }
 }

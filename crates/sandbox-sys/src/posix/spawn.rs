@@ -43,7 +43,7 @@ pub(crate) fn spawn(
         .map_err(|error| SpawnError::host("start a thread that waits for the command", error))?;
     if let Err(source) = (set_up.created)(pid.unsigned_abs()) {
         let _ = process.control().kill().and_then(|()| process.end().map(drop).or(Ok(())));
-        return Err(SpawnError::host("tell of the sandbox", source));
+        return Err(SpawnError::NotWanted { source });
     }
     Ok(process)
 }

@@ -26,16 +26,17 @@ fn filter(refused: Option<u32>) -> Vec<u8> {
     }
 }
 
-/// Runs with filters in the descriptors 7, 8 and 9: of mkdir, of sethostname, of nothing.
+/// Runs with filters in the descriptors 6 to 9: of sendmsg, mkdir and mkdirat, and of nothing.
 fn filtered(f: &Fixture, options: &[&str], script: &str) -> Ran {
     let write =
         |name: &str, bytes: Vec<u8>| fs::write(f.host("tree/tmp").join(name), bytes).unwrap();
+    write("sendmsg", filter(Some(46)));
     write("mkdir", filter(Some(83)));
     write("mkdirat", filter(Some(258)));
     write("all", filter(None));
-    let redirections = "7<tree/tmp/mkdir 8<tree/tmp/mkdirat 9<tree/tmp/all";
+    let redirections = "6<tree/tmp/sendmsg 7<tree/tmp/mkdir 8<tree/tmp/mkdirat 9<tree/tmp/all";
     let ran = f.redirected(redirections, options, &["sh", "-c", script]);
-    for name in ["mkdir", "mkdirat", "all"] {
+    for name in ["sendmsg", "mkdir", "mkdirat", "all"] {
         fs::remove_file(f.host("tree/tmp").join(name)).unwrap();
     }
     ran
@@ -71,6 +72,8 @@ super::options! {
         let options = ["--tmpfs", "/data", "--seccomp", "7"];
         if cfg!(target_arch = "x86_64") {
             assert_eq!(filtered(f, &options, MKDIR).out, "1\n");
+            // What we say to each other is said before.
+            filtered(f, &["--unshare-pid", "--as-pid-1", "--seccomp", "6"], "echo up").prints("up\n");
             let last = ["--tmpfs", "/data", "--seccomp", "7", "--seccomp", "9"];
             let ran = filtered(f, &last, MKDIR);
             assert_eq!(ran.out, "0\n");
