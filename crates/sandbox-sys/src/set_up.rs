@@ -10,7 +10,8 @@ use crate::signals::HeldSignals;
 pub struct SetUp<'a> {
     /// Told of the process that holds the sandbox ([`SandboxChild::pid`](crate::SandboxChild::pid)) as soon
     /// as there is one: its namespaces are there, its ids may not be mapped yet. On an error the sandbox is
-    /// not wanted any more: it is taken down again.
+    /// not wanted any more: it is taken down again, with a command that has begun meanwhile. One that must
+    /// not begin before waits at a gate ([`Gates`](sandbox_core::Gates)).
     pub created: &'a mut dyn FnMut(u32) -> io::Result<()>,
     /// Signals that take down a sandbox that is still being set up, because it may wait for long. Default:
     /// none; they wait until the command runs.
