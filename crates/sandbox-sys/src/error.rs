@@ -48,7 +48,7 @@ pub enum SpawnError {
     /// What was to be told of the sandbox wants none ([`SetUp::created`]).
     ///
     /// [`SetUp::created`]: crate::SetUp::created
-    #[error("cannot tell of the sandbox")]
+    #[error("cannot tell of the sandbox: {source}")]
     #[non_exhaustive]
     NotWanted {
         /// Its error.
