@@ -4,17 +4,18 @@ use serde_json::Value;
 
 use super::Finding;
 
-/// `core <- sys <- {chroot, luc} <- sandboxlib <- cli`, and `luc <- drop-ins`: nothing points back, backends never
+/// `core <- sys <- {chroot, luc} <- sandboxlib <- cli`, `core <- image <- cli`, and `luc <- drop-ins`: nothing points back, backends never
 /// import each other. A crate that isn't here may depend on all of them.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("sandbox-core", &[]),
     ("sandbox-sys", &["sandbox-core"]),
     ("sandbox-chroot", &["sandbox-core", "sandbox-sys"]),
     ("sandbox-luc", &["sandbox-core", "sandbox-sys"]),
+    ("sandbox-image", &["sandbox-core"]),
     ("sandbox-testkit", &["sandbox-core", "sandbox-sys"]),
     ("sandbox-drop-ins", &["sandbox-core", "sandbox-sys", "sandbox-luc"]),
     ("sandboxlib", &["sandbox-core", "sandbox-sys", "sandbox-luc", "sandbox-chroot"]),
-    ("sandbox-cli", &["sandbox-core", "sandbox-sys", "sandboxlib"]),
+    ("sandbox-cli", &["sandbox-core", "sandbox-image", "sandbox-sys", "sandboxlib"]),
 ];
 
 /// What a registry shows of a crate.

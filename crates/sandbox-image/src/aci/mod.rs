@@ -1,0 +1,1 @@
+//! App Container images (specification 0.8.11).

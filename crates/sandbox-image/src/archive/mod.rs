@@ -1,0 +1,1 @@
+//! Compressed streams and the records of tar archives.

@@ -1,0 +1,1 @@
+//! OCI images and bundles, and archives as `docker save` writes them.

@@ -1,0 +1,1 @@
+//! Where images are unpacked: private directories, and a cache.

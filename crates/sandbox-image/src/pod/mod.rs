@@ -1,0 +1,1 @@
+//! Pods: several apps that share namespaces and volumes, and their metadata service.

@@ -1,0 +1,1 @@
+//! From the entries of an archive to files, below a directory.
