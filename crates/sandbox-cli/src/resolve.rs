@@ -38,31 +38,39 @@ fn streams_for_a_program(file: &ConfigFile) -> Result<(), CliError> {
     Ok(())
 }
 
+/// What file and flags change.
+#[derive(Debug)]
+pub(crate) enum Base {
+    /// Nothing but what they say themselves: the defaults, or the preset of `--build`.
+    Nothing,
+    /// What an image says of one of its processes: its root, its command and all the rest.
+    Image(Box<SandboxConfig>),
+}
+
 /// Merges flags and file, and what `SANDBOXLIB_BACKEND` says.
 pub(crate) fn resolve(
     flags: Flags,
     file: ConfigFile,
     variable: Option<OsString>,
+    base: Base,
 ) -> Result<Request, CliError> {
     streams_for_a_program(&file)?;
     let Flags { root, command, place, isolation, mounts, choice, .. } = flags;
-    let command = if command.is_empty() {
-        file.command.ok_or(CliError::NoCommand)?
-    } else {
-        CommandLine::new(command)?
-    };
     let build = isolation.build || file.build;
-    let mut config = if build { preset::base(command)? } else { SandboxConfig::new(command) };
+    let mut config = match base {
+        Base::Image(config) => *config,
+        Base::Nothing => {
+            let command = command_line(command, file.command)?;
+            let mut base = if build { preset::base(command)? } else { SandboxConfig::new(command) };
+            base.root = root_of(root, file.root)?;
+            base
+        }
+    };
     config.stdin = file.stdin.unwrap_or(Input::Inherit);
     config.stdout = file.stdout.unwrap_or(Output::Inherit);
     config.stderr = file.stderr.unwrap_or(Output::Inherit);
-    config.root =
-        root.map(|root| Root::Directory(root.into())).or(file.root).ok_or(CliError::NoRoot)?;
-    if config.root == Root::Directory("/".into()) {
-        config.root = Root::Host;
-    }
 
-    config.cwd = file.cwd;
+    config.cwd = file.cwd.or(config.cwd);
     replace(&mut config.env, file.env);
     replace(&mut config.mounts, file.mounts);
     replace(&mut config.network, file.network);
@@ -75,7 +83,7 @@ pub(crate) fn resolve(
     replace(&mut config.user_namespace, file.user_namespace);
     replace(&mut config.capabilities, file.capabilities);
     replace(&mut config.process, file.process);
-    config.seccomp = file.seccomp;
+    config.seccomp.extend(file.seccomp);
     config.hostname = file.hostname.or(config.hostname);
 
     apply_place(&mut config, place)?;
@@ -87,7 +95,7 @@ pub(crate) fn resolve(
         config.hostname = Some(Hostname::new(name)?);
     }
 
-    config.extra_mounts = file.extra_mounts;
+    config.extra_mounts.extend(file.extra_mounts);
     config.extra_mounts.extend(mounts.mounts()?);
     let writable = writable(file.writable, isolation)?;
     if build {
@@ -103,6 +111,15 @@ pub(crate) fn resolve(
     let preference = preference(backend, variable, &mut config.user);
     let policy = if best_effort { policy(choice, &file.require)? } else { Policy::Require };
     Ok(Request { config, policy, preference })
+}
+
+fn command_line(flags: Vec<OsString>, file: Option<CommandLine>) -> Result<CommandLine, CliError> {
+    if flags.is_empty() { file.ok_or(CliError::NoCommand) } else { Ok(CommandLine::new(flags)?) }
+}
+
+fn root_of(flag: Option<OsString>, file: Option<Root>) -> Result<Root, CliError> {
+    let root = flag.map(|root| Root::Directory(root.into())).or(file).ok_or(CliError::NoRoot)?;
+    Ok(if root == Root::Directory("/".into()) { Root::Host } else { root })
 }
 
 /// What flag or file names, else what the variable does. `bubblewrap`, a backend of the Python
@@ -185,7 +202,7 @@ mod tests {
     fn request(file: &str, words: &[&str]) -> Result<Request, String> {
         let flags = Flags::try_parse_from([&["run-sandbox"], words].concat()).unwrap();
         let file = toml::from_str(file).unwrap();
-        resolve(flags, file, None).map_err(|error| error.to_string())
+        resolve(flags, file, None, Base::Nothing).map_err(|error| error.to_string())
     }
 
     fn config(file: &str, words: &[&str]) -> SandboxConfig {
@@ -304,7 +321,7 @@ mod tests {
         let of = |words: &[&str], variable: Option<OsString>| {
             let flags = [&["run-sandbox"], words, &["/", "true"]].concat();
             let flags = Flags::try_parse_from(flags).unwrap();
-            let request = resolve(flags, ConfigFile::default(), variable).unwrap();
+            let request = resolve(flags, ConfigFile::default(), variable, Base::Nothing).unwrap();
             (request.preference, request.config.user)
         };
         [of(&[words, &["-e", name]].concat(), None), of(words, Some(name.into()))]
@@ -333,7 +350,9 @@ mod tests {
         // What is asked for more closely wins.
         let flags = ["run-sandbox", "-e", "chroot", "/", "true"];
         let flags = Flags::try_parse_from(flags).unwrap();
-        let request = resolve(flags, ConfigFile::default(), Some("bubblewrap".into())).unwrap();
+        let request =
+            resolve(flags, ConfigFile::default(), Some("bubblewrap".into()), Base::Nothing)
+                .unwrap();
         assert_eq!((request.preference, request.config.user), (named("chroot"), User::Same));
     }
 

@@ -16,7 +16,7 @@ use crate::descriptors::{Own, check_open};
 use crate::error::CliError;
 use crate::flags::{Flags, ReportFlags};
 use crate::report::Audience;
-use crate::resolve::{Request, resolve};
+use crate::resolve::{Base, Request, resolve};
 use crate::{capabilities, doctor, exit, misuse, render};
 
 /// What is to be done.
@@ -104,15 +104,16 @@ fn request(flags: Flags) -> Result<Request, CliError> {
     let root = flags.root.clone();
     let file = Source::of(&flags.choice).map(|from| ConfigFile::read(&from)).transpose()?;
     let variable = std::env::var_os(BACKEND_VARIABLE);
-    let request = resolve(flags, file.unwrap_or_default(), variable).map_err(|error| {
-        match (error, root) {
-            // An image has its own command; a directory tree has none.
-            (CliError::NoCommand, Some(root)) if Path::new(&root).is_file() => {
-                CliError::NoTree(root)
+    let request =
+        resolve(flags, file.unwrap_or_default(), variable, Base::Nothing).map_err(|error| {
+            match (error, root) {
+                // An image has its own command; a directory tree has none.
+                (CliError::NoCommand, Some(root)) if Path::new(&root).is_file() => {
+                    CliError::NoTree(root)
+                }
+                (error, _) => error,
             }
-            (error, _) => error,
-        }
-    })?;
+        })?;
     own.check(&request.config)?;
     Ok(request)
 }
