@@ -10,6 +10,14 @@ use crate::failure::Failure;
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub(crate) enum Event {
+    /// So much of an image has been read.
+    Unpacking {
+        image: String,
+        bytes: u64,
+        /// All that there is, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
+    },
     /// The command has been executed.
     Started {
         /// The process of the host that holds the sandbox.

@@ -66,6 +66,12 @@ mod linux {
             Ok(Self { signals, old_mask })
         }
 
+        /// The first signal that has come since the last question, for a caller that has no command to
+        /// pass it on to.
+        pub fn came(&self) -> Option<i32> {
+            self.take().first().map(|held| held.signal)
+        }
+
         #[allow(clippy::unnecessary_wraps, reason = "other platforms have none")]
         pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
             Some(self.signals.as_fd())
@@ -118,6 +124,11 @@ mod other {
         /// None.
         pub fn hold() -> io::Result<Self> {
             Ok(Self)
+        }
+
+        /// None: the process is ended by what is not held.
+        pub fn came(&self) -> Option<i32> {
+            None
         }
 
         pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {

@@ -1,0 +1,49 @@
+//! The options that are about images.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::size;
+
+/// How an image is taken, and what it is given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Images (ROOT is an archive, an OCI layout or a bundle)")]
+pub(crate) struct ImageFlags {
+    /// What fills a mount point of the image; PATH may be `empty`
+    #[arg(long, value_name = "NAME=PATH[,ro]")]
+    pub(crate) volume: Vec<OsString>,
+    /// Take volumes whose path leads through symbolic links
+    #[arg(long)]
+    pub(crate) volume_symlinks: bool,
+    /// Where the images are that it depends on (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) image_path: Vec<PathBuf>,
+    /// Refuse any other image: sha512-HEX, or sha256:HEX
+    #[arg(long, value_name = "ID")]
+    pub(crate) image_id: Option<String>,
+    /// Keep what is unpacked there, and use it again
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Refuse what the image asks for and cannot have
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// The most that is unpacked, such as 500M or 20G
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub(crate) max_unpacked_size: Option<u64>,
+    /// How far it is: bar, json or none
+    #[arg(long, value_name = "FORM", hide_possible_values = true)]
+    pub(crate) progress: Option<ProgressForm>,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressForm {
+    /// A bar on standard error.
+    Bar,
+    /// Lines of JSON, on standard error or where events go.
+    Json,
+    /// Not at all.
+    None,
+}
