@@ -195,32 +195,33 @@ fn xz_dictionary(head: &[u8]) -> Option<u64> {
     let sizes = usize::from(flags & 0x40 != 0) + usize::from(flags & 0x80 != 0);
     let filters = usize::from(flags & 3) + 1;
     let header = rest.get(..(usize::from(*size) * 4).min(rest.len()))?;
-    let mut bytes = header.iter().copied();
-    let mut number = || {
-        let mut value = 0_u64;
-        for shift in (0..63).step_by(7) {
-            let byte = bytes.next()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some((value, bytes.clone()));
-            }
-        }
-        None
-    };
+    let mut bytes = header;
     for _ in 0..sizes {
-        number()?;
+        xz_number(&mut bytes)?;
     }
     for _ in 0..filters {
-        let (id, _) = number()?;
-        let (length, properties) = number()?;
-        let first = properties.clone().next();
-        for _ in 0..length.min(64) {
-            number()?;
-        }
+        let id = xz_number(&mut bytes)?;
+        let length = usize::try_from(xz_number(&mut bytes)?).ok()?;
+        let (properties, rest) = bytes.split_at_checked(length)?;
+        bytes = rest;
         if id == 0x21 {
-            let bits = first.filter(|bits| *bits <= 40)?;
+            let bits = *properties.first().filter(|bits| **bits <= 40)?;
             let mantissa = 2 | u64::from(bits & 1);
             return Some(mantissa << (bits / 2 + 11));
+        }
+    }
+    None
+}
+
+/// A number of variable length (the .xz file format, section 1.2).
+fn xz_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..63).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
         }
     }
     None

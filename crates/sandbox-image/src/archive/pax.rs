@@ -7,6 +7,9 @@ use super::{PaxProblem, Time};
 
 /// The longest value of an extended attribute (xattr(7)).
 const ATTRIBUTE_LIMIT: usize = 64 * 1024;
+/// The most extended attributes of an entry. With the one above, this bounds what global headers can add up
+/// to.
+const ATTRIBUTES_LIMIT: usize = 100;
 /// The most parts of a sparse file.
 pub(super) const SEGMENT_LIMIT: usize = 65_536;
 
@@ -101,7 +104,8 @@ impl Records {
             let (size, limit) = (value.len() as u64, ATTRIBUTE_LIMIT as u64);
             return Err(PaxProblem::Attribute { keyword: shown(keyword), size, limit });
         }
-        if name.is_empty() || name.len() > 255 || name.contains(&0) {
+        let full = self.xattrs.len() >= ATTRIBUTES_LIMIT;
+        if full || name.is_empty() || name.len() > 255 || name.contains(&0) {
             return Err(PaxProblem::Value { keyword: shown(keyword), value: shown(value) });
         }
         self.xattrs.retain(|(known, _)| known != name);
@@ -181,7 +185,7 @@ mod tests {
         for bad in [
             &b"1"[..],
             b"99 path=a\n",
-            b"9 path=a\n",
+            b"8 path=a\n",
             b"x path=a\n",
             b"0 \n",
             b"-1 a=b\n",

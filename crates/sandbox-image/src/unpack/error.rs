@@ -2,9 +2,10 @@
 
 use std::io;
 
+use rustix::io::Errno;
 use thiserror::Error;
 
-use crate::archive;
+use crate::archive::{self, shown};
 
 /// Why an archive cannot be unpacked.
 #[derive(Debug, Error)]
@@ -105,6 +106,12 @@ pub enum Error {
         /// The most bytes.
         limit: u64,
     },
+    /// What is to be held in memory is no file.
+    #[error("entry {path:?}: it has to be a file")]
+    NotAFile {
+        /// The entry.
+        path: String,
+    },
     /// A system call failed.
     #[error("entry {path:?}: cannot {action}: {source}")]
     Call {
@@ -115,4 +122,9 @@ pub enum Error {
         /// What the kernel says.
         source: io::Error,
     },
+}
+
+/// What makes an error of a system call.
+pub(super) fn failed(path: &[u8], action: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::Call { path: shown(path), action, source: errno.into() }
 }

@@ -4,10 +4,17 @@
 //! change meanwhile: every path is resolved by the kernel below the directory (`RESOLVE_IN_ROOT` of
 //! openat2(2)), and the last part of one is never followed.
 
+mod directories;
 mod error;
+mod make;
+mod metadata;
+mod names;
 mod options;
+mod remove;
 mod report;
+mod tree;
 mod unpacker;
+mod whiteout;
 
 pub use error::Error;
 pub use options::{Budget, Devices, Duplicates, Names, Options, Over, Owners, Whiteouts};

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::process::geteuid;
-
 use super::Error;
 use crate::archive::shown;
 
@@ -83,13 +81,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Keeps owners and makes devices if the caller is root; else neither. The rest is as strict as
+    /// Keeps owners if the caller may (it has `CAP_CHOWN`), and makes devices if it may (`CAP_MKNOD`). The rest is as strict as
     /// an App Container image has to be: relative names, each once, nothing replaced, no whiteouts.
     pub fn for_caller() -> Self {
-        let root = geteuid().is_root();
+        let (chown, mknod) = abilities();
         Self {
-            owners: if root { Owners::Keep } else { Owners::Mine },
-            devices: if root { Devices::Make } else { Devices::Skip },
+            owners: if chown { Owners::Keep } else { Owners::Mine },
+            devices: if mknod { Devices::Make } else { Devices::Skip },
             names: Names::Strict,
             duplicates: Duplicates::Error,
             over: Over::Error,
@@ -109,6 +107,20 @@ impl Options {
             ..Self::for_caller()
         }
     }
+}
+
+/// Whether the caller may give files away and make devices.
+#[cfg(target_os = "linux")]
+fn abilities() -> (bool, bool) {
+    use rustix::thread::{CapabilitySet, capabilities};
+    let effective = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    (effective.contains(CapabilitySet::CHOWN), effective.contains(CapabilitySet::MKNOD))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abilities() -> (bool, bool) {
+    let root = rustix::process::geteuid().is_root();
+    (root, root)
 }
 
 /// How many bytes may be unpacked, for all that share it.
