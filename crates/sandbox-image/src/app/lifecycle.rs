@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use sandbox_core::{
-    CommandLine, Environment, Filesystem, Hostname, Input, InsidePath, Isolation, Mount, Output,
-    OverlayUpper, Root, SandboxConfig, Standing, User, Writable,
+    CommandLine, Environment, Filesystem, Hostname, Input, InsidePath, Isolation, Mount, MountFlag,
+    Output, OverlayUpper, Recursion, Root, SandboxConfig, Standing, User, Writable,
 };
 
 use super::accounts::{self, Identity};
@@ -22,6 +22,9 @@ use super::volumes::{self, Mounted};
 const LONGEST_HOSTNAME: usize = 64;
 /// Where the kernel's files and the devices are: whatever the image has there is not seen.
 const OF_THE_SANDBOX: [&str; 3] = ["proc", "sys", "dev"];
+
+/// Whether a directory can be mounted on another one.
+const HAS_BINDS: bool = cfg!(target_os = "linux");
 
 /// The sandboxes of an app's processes, one after the other. They have the same files.
 #[derive(Debug)]
@@ -78,7 +81,7 @@ pub fn prepare(
 
     let mut main = SandboxConfig::new(command);
     main.env = Environment::exactly(variables);
-    (main.root, main.extra_mounts) = files(root.source())?;
+    (main.root, main.extra_mounts) = files(root.source(), options.standing)?;
     main.extra_mounts.extend(own_mounts(root, options)?);
     main.extra_mounts.extend(mounts);
     main.extra_mounts.extend(working_directory(app, root, options, &targets)?);
@@ -150,9 +153,16 @@ fn of_users(app: &App, who: &Identity, options: &Options<'_>) -> Vec<Warning> {
     warnings
 }
 
-fn files(source: &RootSource) -> Result<(Root, Vec<Mount>), AppError> {
-    let overlay = match source.clone() {
-        RootSource::Directory(path) => return Ok((Root::Directory(path), Vec::new())),
+/// The root, and what is mounted on it. Device nodes that an image brings, or that an app makes, are those of
+/// the host where the caller has privilege: there they cannot be opened.
+fn files(source: &RootSource, standing: Standing) -> Result<(Root, Vec<Mount>), AppError> {
+    let filesystem = match source.clone() {
+        RootSource::Directory(path) if standing == Standing::Unprivileged || !HAS_BINDS => {
+            return Ok((Root::Directory(path), Vec::new()));
+        }
+        RootSource::Directory(source) => {
+            Filesystem::Bind { source, recursion: Recursion::default() }
+        }
         RootSource::Overlay { lower, upper, work } => {
             Filesystem::Overlay { lower: vec![lower], upper: Some(OverlayUpper { upper, work }) }
         }
@@ -160,7 +170,8 @@ fn files(source: &RootSource) -> Result<(Root, Vec<Mount>), AppError> {
             Filesystem::TemporaryOverlay { lower: vec![lower] }
         }
     };
-    Ok((Root::Empty, vec![Mount::new("/", overlay)?]))
+    let mount = Mount::new("/", filesystem)?.with(MountFlag::NoDev).with(MountFlag::NoSuid);
+    Ok((Root::Empty, vec![mount]))
 }
 
 /// What each app finds on Linux, whatever its image has (OS-SPEC.md).

@@ -102,11 +102,15 @@ pub(super) fn filter(
         Kind::Retain => listed.extend(&needed),
         Kind::Remove => listed.retain(|number| !needed.contains(number)),
     }
-    let what = match kind {
-        Kind::Retain => "allowed, others give",
-        Kind::Remove => "refused with",
+    let calls = match listed.len() {
+        1 => "1 system call".to_owned(),
+        count => format!("{count} system calls"),
     };
-    let mut detail = format!("{} system calls {what} {}", listed.len(), errno.unwrap_or("SIGSYS"));
+    let answer = errno.unwrap_or("SIGSYS");
+    let mut detail = match kind {
+        Kind::Retain => format!("{calls} allowed, others give {answer}"),
+        Kind::Remove => format!("{calls} refused with {answer}, and all of other ABIs"),
+    };
     let mut disposition = Disposition::Enforced;
     if !differences.is_empty() {
         disposition = Disposition::Adjusted;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sandbox_core::{Filesystem, InsidePath, Mount, MountFlag};
+use sandbox_core::{ConfigError, Field, Filesystem, InsidePath, Mount, MountFlag, Standing};
 
 use super::error::AppError;
 use super::inside::{self, Found, Node, RootDirectory, RootSource};
@@ -75,6 +75,10 @@ pub(super) fn mount(
             continue;
         };
         let target = root.find(&point.path)?.real;
+        if target.is_root() {
+            let field = Field::new(format!("path of mount point {}", point.name));
+            return Err(ConfigError::TargetIsRoot { field }.into());
+        }
         for other in &all {
             if target.is_within(&other.target) || other.target.is_within(&target) {
                 return Err(AppError::Overlap {
@@ -91,7 +95,7 @@ pub(super) fn mount(
     }
     let mut mounted = Mounted::default();
     for one in all {
-        one.mount(root, &mut mounted)?;
+        one.mount(root, options.standing, &mut mounted)?;
     }
     Ok(mounted)
 }
@@ -154,7 +158,12 @@ fn first_link(path: &Path) -> io::Result<Option<PathBuf>> {
 }
 
 impl Fulfilled<'_> {
-    fn mount(self, root: &RootDirectory, mounted: &mut Mounted) -> Result<(), AppError> {
+    fn mount(
+        self,
+        root: &RootDirectory,
+        standing: Standing,
+        mounted: &mut Mounted,
+    ) -> Result<(), AppError> {
         let name = || self.point.name.clone();
         let wrong = |source| AppError::Inside { path: self.target.clone(), source };
         let is_own = matches!(root.source(), RootSource::Directory(_));
@@ -200,6 +209,10 @@ impl Fulfilled<'_> {
             }
         }
         let mut mount = Mount::bind(self.source, self.target.as_os_str())?;
+        // Nor can the app make devices there (see `files` of the lifecycle). A volume that is one is meant.
+        if self.is_directory && standing == Standing::Privileged {
+            mount = mount.with(MountFlag::NoDev);
+        }
         if self.read_only {
             mount = mount.with(MountFlag::ReadOnly);
         } else {

@@ -6,8 +6,9 @@ use sandbox_image::app::{
     App, MountPoint, RootAccess, RootDirectory, RootSource, Rules, Volume, VolumeSource, prepare,
 };
 use sandbox_luc::InsidePath;
+use sandbox_testkit::fixture::{BUSYBOX, skip};
 
-use crate::run::{lifecycle, options, output, run, script, tree, words};
+use crate::run::{is_privileged, lifecycle, options, output, run, script, tree, words};
 
 #[test]
 fn the_processes_of_an_app_share_its_files_and_start_in_its_directory() {
@@ -150,4 +151,33 @@ fn an_overlay_leaves_what_is_shared_as_it_is() {
     assert!(tree.host("upper/data/x").exists());
     assert!(!tree.inside("data/x").exists() && !tree.inside("made").exists());
     assert!(!tree.inside("srv").exists());
+}
+
+#[test]
+fn devices_of_the_image_and_of_the_app_cannot_be_opened() {
+    let Some(tree) = tree() else { return };
+    if !is_privileged() {
+        let reason = "as root: only root can make a device";
+        return skip("sandbox-image", reason).unwrap();
+    }
+    let node = |at: std::path::PathBuf| {
+        let words = ["mknod", at.to_str().unwrap(), "c", "1", "3"];
+        std::process::Command::new(BUSYBOX).args(words).status().unwrap().success()
+    };
+    // A container around the tests may not let them.
+    if !node(tree.inside("of-the-image")) || !node(tree.host("source/given")) {
+        return skip("sandbox-image", "no device can be made here").unwrap();
+    }
+    let mut app = script(
+        "busybox mknod /made c 1 3 && busybox mknod /volume/made c 1 3 && echo made; \
+         for node in /dev/null /of-the-image /made /volume/given /volume/made; do \
+         echo 2> /dev/null > $node && echo $node; done; true",
+    );
+    app.mount_points.push(point("volume", "/volume", false));
+    let mut options = options();
+    let source = VolumeSource::HostPath(tree.host("source").canonicalize().unwrap());
+    options.volumes.push(volume("volume", source));
+    assert_eq!(output(&tree, &app, &options), "made\n/dev/null\n");
+    // The control: there is nothing else about them.
+    assert!(fs::write(tree.inside("made"), "x").is_ok());
 }

@@ -17,7 +17,7 @@ fn with(mut app: App, isolator: Isolator) -> App {
 fn capabilities(user: &str, isolator: Option<Isolator>) -> Option<[u64; 3]> {
     let tree = tree()?;
     let mut app = script("grep -E '^Cap(Eff|Bnd|Amb)' /proc/self/status");
-    app.user = user.to_owned();
+    user.clone_into(&mut app.user);
     app.isolators.extend(isolator);
     let out = output(&tree, &app, &options());
     let bits: Vec<_> = out

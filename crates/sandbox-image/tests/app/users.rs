@@ -6,7 +6,7 @@ use crate::run::{is_privileged, options, output, script, tree};
 
 fn ids(user: &str, group: Option<&str>) -> App {
     let mut app = script("id -u; id -g");
-    app.user = user.to_owned();
+    user.clone_into(&mut app.user);
     app.group = group.map(str::to_owned);
     app
 }

@@ -158,8 +158,10 @@ fn shared_files_have_an_overlay() {
     let done = prepared(&kept, &app, &Options::new(Rules::oci())).unwrap();
     assert_eq!(done.main.root, Root::Empty);
     let upper = Some(OverlayUpper { upper, work });
-    let expected = Filesystem::Overlay { lower: vec![lower.clone()], upper };
-    assert_eq!(done.main.extra_mounts[0], Mount::new("/", expected).unwrap());
+    let overlay = Filesystem::Overlay { lower: vec![lower.clone()], upper };
+    let expected = Mount::new("/", overlay).unwrap();
+    let expected = expected.with(MountFlag::NoDev).with(MountFlag::NoSuid);
+    assert_eq!(done.main.extra_mounts[0], expected);
     let last = done.main.extra_mounts.last().unwrap();
     assert_eq!(last.to_string(), "directory on /opt/new");
     assert!(!lower.join("opt/new").exists());
@@ -170,6 +172,18 @@ fn shared_files_have_an_overlay() {
     app.post_stop = None;
     let done = prepared(&temporary, &app, &Options::new(Rules::oci())).unwrap();
     assert!(done.main.extra_mounts[0].to_string().starts_with("temporary overlay on /"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn with_privilege_there_are_no_devices_but_those_of_the_sandbox() {
+    let (_directory, source) = root();
+    let mut options = Options::new(Rules::oci());
+    options.standing = Standing::Privileged;
+    let main = prepared(&source, &app(), &options).unwrap().main;
+    let expected = Mount::bind(source.unpacked(), "/").unwrap();
+    let expected = expected.with(MountFlag::NoDev).with(MountFlag::NoSuid);
+    assert_eq!((main.root, &main.extra_mounts[0]), (Root::Empty, &expected));
 }
 
 #[test]

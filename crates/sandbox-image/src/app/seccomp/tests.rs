@@ -68,12 +68,12 @@ fn a_remove_set_refuses_it_in_every_abi() {
         assert_eq!(answer(&program, X86_64, number), expected, "{number}");
     }
     assert_eq!(answer(&program, I386, 39), KILL);
-    assert_eq!(told, "enforced: 2 system calls refused with SIGSYS");
+    assert_eq!(told, "enforced: 2 system calls refused with SIGSYS, and all of other ABIs");
     let (program, told) = made(Kind::Remove, &["execve", "mkdir"], Some("ENOTSUP"));
     let program = program.unwrap();
     assert_eq!(answer(&program, X86_64, 59), ALLOW);
     assert_eq!(answer(&program, X86_64, 83), 0x0005_005F);
-    let expected = "adjusted: 1 system calls refused with ENOTSUP; execve allowed, to start the \
+    let expected = "adjusted: 1 system call refused with ENOTSUP, and all of other ABIs; execve allowed, to start the \
         command";
     assert_eq!(told, expected);
 }
@@ -81,7 +81,7 @@ fn a_remove_set_refuses_it_in_every_abi() {
 #[test]
 fn names_that_are_not_known_are_told() {
     let (_, told) = made(Kind::Remove, &["mkdir", "socketcall", "no_such"], None);
-    let expected = "adjusted: 1 system calls refused with SIGSYS; not known here: socketcall, \
+    let expected = "adjusted: 1 system call refused with SIGSYS, and all of other ABIs; not known here: socketcall, \
         no_such";
     assert_eq!(told, expected);
     let (program, told) = made(Kind::Remove, &["no_such"], None);
@@ -101,7 +101,7 @@ fn wildcards() {
     }
     let (program, told) = made(Kind::Remove, &["@rkt/default-blacklist", "mkdir"], None);
     assert_eq!(answer(&program.unwrap(), X86_64, 83), KILL);
-    assert!(told.starts_with("adjusted: 1 system calls"), "{told}");
+    assert!(told.starts_with("adjusted: 1 system call"), "{told}");
     for (kind, name) in [(Kind::Retain, "@appc.io/empty"), (Kind::Remove, "@appc.io/all")] {
         let error = filter(kind, &set(&[name], None)).unwrap_err().to_string();
         assert!(error.contains(&format!("{name:?} is not valid: the wildcard of")), "{error}");
@@ -130,7 +130,7 @@ fn errors_by_name() {
     }
     assert!(filter(Kind::Remove, &set(&[], None)).is_err());
     let (_, told) = made(Kind::Remove, &["mkdir"], Some(""));
-    assert!(told.ends_with("with SIGSYS"), "{told}");
+    assert!(told.contains("with SIGSYS"), "{told}");
 }
 
 #[test]

@@ -169,6 +169,9 @@ fn targets_that_overlap_where_they_really_are() {
         assert!(error.starts_with("mountPoints \"one\" on "), "{error}");
         assert!(error.contains("\"two\" on ") && error.contains("overlap"), "{error}");
     }
+    let place = Place::new(&[("one", "/run/..")]);
+    let error = place.mount(vec![place.volume("one")]).unwrap_err();
+    assert!(error.starts_with("path of mount point one is `/`"), "{error}");
     let place = Place::new(&[("one", "/ab"), ("two", "/a")]);
     assert!(place.mount(vec![place.volume("one"), place.volume("two")]).is_ok());
 }
