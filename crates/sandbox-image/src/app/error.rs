@@ -39,7 +39,8 @@ pub enum AppError {
     },
     /// A file whose owner was meant is not in the image.
     #[error(
-        "{field} {value:?}: the image has no such file, whose owner could be taken: give a name or a number"
+        "{field} {value:?}: the image has no such file, whose owner could be taken: give a \
+         name or a number"
     )]
     NoFileOfOwner {
         /// `user` or `group`.
@@ -93,7 +94,8 @@ pub enum AppError {
     },
     /// Volumes that would cover each other.
     #[error(
-        "mountPoints {first:?} on {first_path} and {second:?} on {second_path} overlap: each needs a place of its own"
+        "mountPoints {first:?} on {first_path} and {second:?} on {second_path} overlap: each \
+         needs a place of its own"
     )]
     Overlap {
         /// One mount point.
@@ -116,7 +118,12 @@ pub enum AppError {
         source: io::Error,
     },
     /// What a volume shows is, or is reached through, a symbolic link.
-    #[error("volume {name:?}: {} passes through the symbolic link {}: give the path that it leads to, or allow links", path.display(), link.display())]
+    #[error(
+        "volume {name:?}: {} passes through the symbolic link {}: give the path that it leads to, or \
+         allow links",
+        path.display(),
+        link.display()
+    )]
     VolumeThroughLink {
         /// The volume.
         name: String,
@@ -169,7 +176,8 @@ pub enum AppError {
     },
     /// What a handler changes would be gone before the next process starts.
     #[error(
-        "{process} of {app} needs files that last from one process to the next: a temporary overlay has none"
+        "{process} of {app} needs files that last from one process to the next: a \
+         temporary overlay has none"
     )]
     HandlerOnTemporaryFiles {
         /// The app.

@@ -67,7 +67,9 @@ impl RootDirectory {
     /// # Errors
     /// It is missing, no directory, or cannot be searched.
     pub fn open(source: RootSource) -> io::Result<Self> {
-        let directory = rustix::fs::open(source.unpacked(), search(), Mode::empty())?;
+        // The caller's own path may well lead through links.
+        let flags = search().difference(OFlags::NOFOLLOW);
+        let directory = rustix::fs::open(source.unpacked(), flags, Mode::empty())?;
         Ok(Self { source, directory })
     }
 

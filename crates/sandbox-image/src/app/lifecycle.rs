@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use sandbox_core::{
-    CommandLine, Environment, Filesystem, Hostname, Input, InsidePath, Isolation, Mount, MountFlag,
-    Output, OverlayUpper, Recursion, Root, SandboxConfig, Standing, User, Writable,
+    CommandLine, Environment, Filesystem, Hostname, Input, InsidePath, Isolation, KeptCapabilities,
+    Mount, MountFlag, Output, OverlayUpper, Recursion, Root, SandboxConfig, Standing, User,
+    Writable,
 };
 
 use super::accounts::{self, Identity};
@@ -77,7 +78,7 @@ pub fn prepare(
     let Mounted { mounts, targets, writable, warnings: of_volumes } =
         volumes::mount(app, root, options)?;
     warnings.extend(of_volumes);
-    warnings.extend(of_users(app, &who, options));
+    warnings.extend(of_privilege(app, &who, &effects.capabilities, options.standing));
 
     let mut main = SandboxConfig::new(command);
     main.env = Environment::exactly(variables);
@@ -138,12 +139,24 @@ fn command_line(
     Ok(CommandLine::new(words)?)
 }
 
-/// What the user should know of users.
-fn of_users(app: &App, who: &Identity, options: &Options<'_>) -> Vec<Warning> {
-    if options.standing == Standing::Privileged {
-        return Vec::new();
-    }
+/// What the user should know of what privilege does here, and what its lack does.
+fn of_privilege(
+    app: &App,
+    who: &Identity,
+    capabilities: &KeptCapabilities,
+    standing: Standing,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    if standing == Standing::Privileged {
+        if let KeptCapabilities::Only(kept) = capabilities {
+            let unusual = kept - &isolators::default_capabilities();
+            let capabilities: Vec<_> = unusual.iter().map(ToString::to_string).collect();
+            if !capabilities.is_empty() {
+                warnings.push(Warning::PowerOverHost { capabilities });
+            }
+        }
+        return warnings;
+    }
     if app.user.starts_with('/') {
         warnings.push(Warning::OwnerNotKept { path: app.user.clone() });
     }

@@ -89,6 +89,11 @@ pub enum Warning {
         /// The user that the app is.
         uid: u32,
     },
+    /// The image wants capabilities beyond the usual ones, from a caller that has them on the host.
+    PowerOverHost {
+        /// Their names.
+        capabilities: Vec<String>,
+    },
     /// The user is the owner of a file, which the caller could not keep when the image was unpacked.
     OwnerNotKept {
         /// The file.
@@ -114,6 +119,12 @@ impl fmt::Display for Warning {
                 f,
                 "without privilege there is one user: user {uid} in the sandbox is the caller, who \
                  owns every file of the image, those of other users as well"
+            ),
+            Self::PowerOverHost { capabilities } => write!(
+                f,
+                "the image keeps {}, which may give it power over the host: trust it, or run it as \
+                 a user",
+                capabilities.join(" ")
             ),
             Self::OwnerNotKept { path } => write!(
                 f,

@@ -62,13 +62,10 @@ pub(super) fn filter(
         return Err(invalid(kind, wrong, expected));
     }
     let errno = set.errno.as_deref().filter(|name| !name.is_empty());
-    let refusal = match errno.map(|name| (name, machine::errno(name))) {
-        Some((_, Some(number))) => machine::Refusal::Errno(number),
-        Some((name, None)) if machine::SUPPORTED => {
-            return Err(invalid(kind, name, "give a name of errno(3), such as EPERM"));
-        }
-        None | Some((_, None)) => machine::Refusal::Kill,
-    };
+    let number = errno.and_then(machine::errno);
+    if let (Some(name), None, true) = (errno, number, machine::SUPPORTED) {
+        return Err(invalid(kind, name, "give a name of errno(3), such as EPERM"));
+    }
     if wildcards.contains(&all) {
         return told(Disposition::Enforced, format!("{all}: no system call is refused"));
     }
@@ -119,7 +116,7 @@ pub(super) fn filter(
     if listed.is_empty() {
         return told(disposition, detail);
     }
-    let program = machine::program(kind, &listed, refusal)
+    let program = machine::program(kind, &listed, number)
         .ok_or_else(|| invalid(kind, "set", "it is too long for a filter"))?;
     let report = IsolatorReport::new(kind.isolator(), disposition, detail);
     Ok((Some(SeccompProgram::new(program)?), report))
@@ -153,13 +150,6 @@ mod machine {
     /// calls of its own there.
     const X32: u32 = 0x4000_0000;
 
-    /// What a call that is refused comes to.
-    #[derive(Debug, Clone, Copy)]
-    pub(super) enum Refusal {
-        Kill,
-        Errno(u32),
-    }
-
     pub(super) fn number(name: &str) -> Option<i64> {
         name.parse::<Sysno>().ok().map(|call| call.id().into())
     }
@@ -171,12 +161,14 @@ mod machine {
         number.try_into().ok()
     }
 
-    /// The filter, as the kernel takes it. Calls of other ABIs are refused, whatever the set is.
-    pub(super) fn program(kind: Kind, listed: &BTreeSet<i64>, refusal: Refusal) -> Option<Vec<u8>> {
-        let refused = match refusal {
-            Refusal::Kill => SeccompAction::KillProcess,
-            Refusal::Errno(number) => SeccompAction::Errno(number),
-        };
+    /// The filter, as the kernel takes it. What is refused gives the error, or else ends the process.
+    /// Calls of other ABIs are refused, whatever the set is.
+    pub(super) fn program(
+        kind: Kind,
+        listed: &BTreeSet<i64>,
+        errno: Option<u32>,
+    ) -> Option<Vec<u8>> {
+        let refused = errno.map_or(SeccompAction::KillProcess, SeccompAction::Errno);
         let (others, these) = match kind {
             Kind::Retain => (refused.clone(), SeccompAction::Allow),
             Kind::Remove => (SeccompAction::Allow, refused.clone()),
@@ -218,12 +210,6 @@ mod machine {
 
     pub(super) const SUPPORTED: bool = false;
 
-    #[derive(Debug, Clone, Copy)]
-    pub(super) enum Refusal {
-        Kill,
-        Errno(u32),
-    }
-
     pub(super) fn number(_: &str) -> Option<i64> {
         None
     }
@@ -232,7 +218,7 @@ mod machine {
         None
     }
 
-    pub(super) fn program(_: Kind, _: &BTreeSet<i64>, _: Refusal) -> Option<Vec<u8>> {
+    pub(super) fn program(_: Kind, _: &BTreeSet<i64>, _: Option<u32>) -> Option<Vec<u8>> {
         None
     }
 }

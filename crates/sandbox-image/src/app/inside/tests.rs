@@ -62,6 +62,17 @@ fn what_is_found_and_where() {
 }
 
 #[test]
+fn the_root_itself_may_be_a_link() {
+    let (directory, _) = root();
+    let link = directory.path().join("link");
+    symlink("root", &link).unwrap();
+    let root = RootDirectory::open(RootSource::Directory(link)).unwrap();
+    assert_eq!(root.read(&path("/file")).unwrap(), b"content");
+    let file = RootSource::Directory(directory.path().join("secret"));
+    assert!(RootDirectory::open(file).is_err());
+}
+
+#[test]
 fn what_is_read_is_inside_regular_and_bounded() {
     let (_directory, root) = root();
     assert_eq!(root.read(&path("/file")).unwrap(), b"content");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use sandbox_core::{Capability, KeptCapabilities};
+use sandbox_core::Capability;
 
 use super::*;
 use crate::app::Rules;
@@ -143,6 +143,13 @@ fn users_and_what_is_told_of_them() {
     let main = prepared(&source, &app, &options).unwrap().main;
     assert_eq!(main.user, User::Ids { uid: 0, gid: 7 });
     assert_eq!(main.capabilities, KeptCapabilities::Only([Capability::SYS_RESOURCE].into()));
+    let retain = ["CAP_KILL", "CAP_SYS_ADMIN"].map(str::to_owned);
+    app.isolators.push(crate::app::Isolator::CapabilitiesRetain(retain.into()));
+    let warnings = prepared(&source, &app, &options).unwrap().warnings;
+    let capabilities = vec!["CAP_SYS_ADMIN".to_owned()];
+    assert_eq!(warnings, [Warning::PowerOverHost { capabilities }]);
+    options.standing = Standing::Unprivileged;
+    assert_eq!(prepared(&source, &app, &options).unwrap().warnings, []);
 }
 
 #[test]
