@@ -12,6 +12,7 @@
 pub mod aci;
 pub mod app;
 pub mod archive;
+pub mod load;
 pub mod oci;
 pub mod place;
 pub mod pod;

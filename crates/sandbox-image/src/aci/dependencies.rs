@@ -44,6 +44,13 @@ pub struct Image {
     pub manifest: ImageManifest,
 }
 
+impl Image {
+    /// An image from this file.
+    pub fn new(path: Option<PathBuf>, manifest: ImageManifest) -> Self {
+        Self { path, manifest }
+    }
+}
+
 /// Dependencies that cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -97,7 +97,7 @@ pub enum PlaceError {
 
 impl PlaceError {
     /// For `map_err`: says what was being done, and to what.
-    pub(super) fn call<E: Into<io::Error>>(step: Step, path: &Path) -> impl FnOnce(E) -> Self {
+    pub(crate) fn call<E: Into<io::Error>>(step: Step, path: &Path) -> impl FnOnce(E) -> Self {
         move |source| Self::Call { step, path: path.to_owned(), source: source.into() }
     }
 }

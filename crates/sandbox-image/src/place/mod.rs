@@ -7,6 +7,7 @@ mod beneath;
 mod cache;
 mod entry;
 mod error;
+mod known;
 mod overlay;
 mod private;
 mod prune;

@@ -1,0 +1,206 @@
+//! App Container images: from a file and its dependencies to a tree and what it runs.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use super::cached::{Made, Unpacked};
+use super::input::{Input, Watch};
+use super::{Kind, LoadError, Loaded, Loader};
+use crate::aci::dependencies::{Image, Reader, Source, Store};
+use crate::aci::layout::{EntryKind, Layout, LayoutError, MANIFEST, Place};
+use crate::aci::platform::Platform;
+use crate::aci::render::{Filter, Layer, layers};
+use crate::aci::types::ImageId;
+use crate::aci::{self, ImageManifest, MAX_MANIFEST};
+use crate::app::{RootAccess, Rules};
+use crate::archive::{Algorithm, Digest, Entries, Entry, Kind as Is, Limits};
+use crate::place::Cache;
+use crate::unpack::{Choice, Duplicates, Options, Over, Unpacker};
+
+impl Loader<'_> {
+    /// Reads manifests, then unpacks the image over its dependencies.
+    pub(super) fn aci(&self, input: &Input) -> Result<Loaded, LoadError> {
+        let path = input.path().to_owned();
+        let bytes = manifest_bytes(input, &self.watch)?;
+        let at = |source| LoadError::Manifest { path: path.clone(), source };
+        let manifest = ImageManifest::parse(&bytes).map_err(at)?;
+        Platform::host()
+            .runs(&manifest.labels)
+            .map_err(|source| LoadError::Platform { path: path.clone(), source })?;
+        if !self.has_command {
+            manifest.runnable().map_err(at)?;
+        }
+        let app = aci::app::app(&manifest).map_err(at)?;
+        let image = Image { path: Some(path.clone()), manifest: manifest.clone() };
+        let files = Files { loader: self, top: input };
+        let tree = Store::new(self.image_path.to_vec(), &files).resolve(image)?;
+        let layers = layers(&tree);
+        let key = |cache: &Cache| files.key(cache, &layers);
+        let made = self.made(&key, &|root| files.unpack(root, &layers))?;
+        let Made { root, entry, id, lost, .. } = made;
+        Ok(Loaded {
+            kind: Kind::Aci,
+            app: Some(app),
+            rules: Rules::app_container(),
+            root_access: RootAccess::ReadWrite,
+            id,
+            aci: Some((manifest, bytes)),
+            root,
+            lost,
+            _entry: entry,
+        })
+    }
+}
+
+/// The manifest of an image: what comes before it is read over.
+fn manifest_bytes(input: &Input, watch: &Watch) -> Result<Vec<u8>, LoadError> {
+    let silent = Watch { watcher: None, stop: watch.stop.clone() };
+    let mut entries = Entries::new(input.stream(&silent, None)?, Limits::default());
+    let failed = |error| input.failed(error);
+    let layout = |source| LoadError::Layout { path: input.path().to_owned(), source };
+    while let Some(entry) = entries.next_entry().map_err(failed)? {
+        // That names come once, and of what kinds they are, is checked when all is unpacked.
+        let place = Layout::new().entry(&entry.path, kind(&entry)).map_err(layout)?;
+        if place == Place::Manifest {
+            let mut bytes = Vec::new();
+            if entry.size > MAX_MANIFEST as u64 {
+                let path = input.path().to_owned();
+                return Err(LoadError::ManifestTooLong { path, size: entry.size });
+            }
+            entries
+                .content::<crate::archive::Error>(&mut |_, some| {
+                    bytes.extend_from_slice(some);
+                    Ok(())
+                })
+                .map_err(failed)?;
+            return Ok(bytes);
+        }
+    }
+    Err(layout(LayoutError::Missing { entry: MANIFEST }))
+}
+
+/// What the layout of an image wants to know of an entry.
+fn kind(entry: &Entry) -> EntryKind {
+    match entry.kind {
+        Is::File | Is::Sparse => EntryKind::File,
+        Is::Directory => EntryKind::Directory,
+        _ => EntryKind::Other,
+    }
+}
+
+/// The files of an image and of what it depends on.
+struct Files<'a> {
+    loader: &'a Loader<'a>,
+    /// The one that was asked for, which may have come from a pipe.
+    top: &'a Input,
+}
+
+impl Files<'_> {
+    /// Does something with a file, the first of which is open already.
+    fn with<T>(
+        &self,
+        path: &Path,
+        act: impl FnOnce(&Input) -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
+        if path == self.top.path() || self.top.is_file_of(path) {
+            return act(self.top);
+        }
+        let Loader { run, unpack, watch, .. } = self.loader;
+        act(&Input::open(path, run, unpack.budget.max_bytes(), watch)?)
+    }
+
+    fn of_layer<T>(
+        &self,
+        layer: &Layer<'_, Image>,
+        act: impl FnOnce(&Input) -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
+        let top = self.top.path();
+        self.with(layer.image.path.as_deref().unwrap_or(top), act)
+    }
+
+    /// The IDs of all layers, as one.
+    fn key(&self, cache: &Cache, layers: &[Layer<'_, Image>]) -> Result<String, LoadError> {
+        let id = |layer| self.of_layer(layer, |input| self.loader.digest(input, Some(cache)));
+        let mut ids = layers.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+        if ids.len() > 1 {
+            let text = ids.iter().map(Digest::appc).collect::<Vec<_>>().join("\n");
+            ids = vec![Digest::of(Algorithm::Sha512, text.as_bytes())];
+        }
+        Ok(ids.first().map(Digest::appc).unwrap_or_default())
+    }
+
+    /// Unpacks all layers, and gives the ID of the last, the image itself.
+    fn unpack(&self, root: OwnedFd, layers: &[Layer<'_, Image>]) -> Result<Unpacked, LoadError> {
+        let options = Options {
+            // The layout of each is checked here, and a layer replaces what those below it have.
+            duplicates: Duplicates::LastWins,
+            over: if layers.len() > 1 { Over::Remove } else { Over::Error },
+            ..self.loader.unpack.clone()
+        };
+        let mut unpacker = Unpacker::new(root, options);
+        let mut id = None;
+        for layer in layers {
+            id = Some(self.of_layer(layer, |input| {
+                let found = self.layer(input, &layer.filter, &mut unpacker)?;
+                self.loader.learn(input, &found);
+                Ok(found)
+            })?);
+        }
+        let report =
+            unpacker.finish().map_err(|error| LoadError::unpack(self.top.path(), error))?;
+        Ok(Unpacked { report, id, kept: Vec::new() })
+    }
+
+    fn layer(
+        &self,
+        input: &Input,
+        filter: &Filter,
+        unpacker: &mut Unpacker,
+    ) -> Result<Digest, LoadError> {
+        let stream = input.stream(&self.loader.watch, Some(Algorithm::Sha512))?;
+        let mut entries = Entries::new(stream, Limits::default());
+        let (mut layout, mut misplaced) = (Layout::new(), None);
+        let mut choose = |entry: &Entry| {
+            if misplaced.is_some() {
+                return Choice::Skip;
+            }
+            match layout.entry(&entry.path, kind(entry)) {
+                Ok(Place::Inside(path)) if filter.keeps(&path) => Choice::Strip(1),
+                Ok(Place::Root) => Choice::Strip(1),
+                Ok(_) => Choice::Skip,
+                Err(error) => {
+                    misplaced = Some(error);
+                    Choice::Skip
+                }
+            }
+        };
+        let unpacked = unpacker.apply(&mut entries, &mut choose);
+        let layout = match misplaced {
+            Some(error) => Err(error),
+            None => layout.finish(),
+        };
+        let path = || input.path().to_owned();
+        let unpacked = unpacked.map(drop).map_err(|error| LoadError::unpack(input.path(), error));
+        match (unpacked, layout) {
+            // That something is missing follows from any other error.
+            (Err(error), Err(LayoutError::Missing { .. }) | Ok(())) => return Err(error),
+            (_, Err(source)) => return Err(LoadError::Layout { path: path(), source }),
+            (Ok(()), Ok(())) => {}
+        }
+        let stream = entries.finish().map_err(|error| input.failed(error))?;
+        let totals = stream.finish().map_err(|error| input.failed(error))?;
+        totals.digest.ok_or(LoadError::Interrupted)
+    }
+}
+
+impl Reader for &Files<'_> {
+    fn manifest(&self, path: &Path) -> Result<ImageManifest, Source> {
+        let bytes = self.with(path, |input| manifest_bytes(input, &self.loader.watch))?;
+        Ok(ImageManifest::parse(&bytes)?)
+    }
+
+    fn id(&self, path: &Path) -> Result<ImageId, Source> {
+        let digest = self.with(path, |input| self.loader.digest(input, self.loader.cache))?;
+        Ok(digest.appc().parse()?)
+    }
+}
