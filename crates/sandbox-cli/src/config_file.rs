@@ -13,7 +13,7 @@ use crate::config_source::Source;
 use crate::error::CliError;
 
 /// What a file says; everything may be left out.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct ConfigFile {
     pub(crate) root: Option<Root>,

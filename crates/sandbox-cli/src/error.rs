@@ -3,7 +3,10 @@
 use std::ffi::OsString;
 use std::io;
 
-use sandbox_core::ConfigError;
+use sandbox_core::{ConfigError, Status};
+use sandbox_image::app::AppError;
+use sandbox_image::load::LoadError;
+use sandbox_image::place::PlaceError;
 use sandbox_sys::{RunError, WaitError};
 
 use crate::config_source::Source;
@@ -33,10 +36,18 @@ pub(crate) enum CliError {
     NoDescriptor { field: String, number: i32, source: io::Error },
     #[error("root is missing: give ROOT (`/` is the host's), or `root` in the --config file")]
     NoRoot,
-    #[error("root {0:?} is not a directory: give a directory tree, and a command after it")]
-    NoTree(OsString),
     #[error("command is missing: give it after ROOT, or as `command` in the --config file")]
     NoCommand,
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error("the image's pre-start handler ended with {0}: the image's command is not run")]
+    PreStart(Status),
+    #[error("interrupted by signal {0} before anything was run")]
+    Interrupted(i32),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]

@@ -5,6 +5,7 @@ use sandbox_sys::SandboxChild;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::image::Isolator;
 
 /// One line.
 #[derive(Debug, Serialize)]
@@ -18,6 +19,18 @@ pub(crate) enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         total: Option<u64>,
     },
+    /// An image is unpacked.
+    Image {
+        kind: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        isolators: Vec<Isolator>,
+        warnings: Vec<String>,
+    },
+    /// A process that an image has beside its main one has ended.
+    Handler { name: &'static str, status: u8 },
     /// The command has been executed.
     Started {
         /// The process of the host that holds the sandbox.

@@ -27,6 +27,7 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
     match error {
         CliError::Run(RunError::Spawn(SpawnError::Exec { source, .. })) => of_exec(source.kind()),
         CliError::Wait(WaitError::Killed) => KILLED,
+        CliError::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(KILLED),
         _ => NOT_MADE,
     }
 }

@@ -37,6 +37,8 @@ enum Kind {
     Usage,
     /// The configuration is.
     Config,
+    /// The image is damaged, or asks for what is not there.
+    Image,
     /// No backend can give what is asked for here.
     Unsupported,
     /// The sandbox could not be made.
@@ -147,7 +149,14 @@ impl From<&CliError> for Failure {
             CliError::Config(error) => Self::config(error),
             CliError::Run(error) => Self::run(error),
             CliError::Wait(error) => Self::wait(error),
-            CliError::NoRoot | CliError::NoTree(_) => about("root"),
+            CliError::NoRoot => about("root"),
+            CliError::Load(error) => {
+                Self { errno: error.os_error(), ..Self::new(Kind::Image, error.to_string()) }
+            }
+            CliError::App(_) | CliError::PreStart(_) => Self::new(Kind::Image, error.to_string()),
+            CliError::Place(_) | CliError::Interrupted(_) => {
+                Self::new(Kind::Host, error.to_string())
+            }
             CliError::NoCommand => about("command"),
             CliError::Stream { name, .. } => about(name),
             CliError::OwnDescriptor { field, .. } => about(field),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum};
 use sandbox_core::{Feature, Isolation, Setting};
 
+use crate::image::ImageFlags;
 use crate::mount_flags::MountFlags;
 
 const LEVEL: &str = "LEVEL";
@@ -44,7 +45,7 @@ could not be made, or run-sandbox was used wrongly; 126 if the command cannot be
 executed; 127 if it was not found.";
 
 /// Run a command partly isolated; what is not asked for is not isolated.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(
     name = "run-sandbox",
     version,
@@ -54,7 +55,7 @@ executed; 127 if it was not found.";
                       run-sandbox --doctor | --list-backends | --capabilities"
 )]
 pub(crate) struct Flags {
-    /// Directory tree that becomes `/`; `/` itself is the host's
+    /// Directory tree that becomes `/` (`/` itself is the host's), or an image; `-` is one from stdin
     #[arg(value_name = "ROOT")]
     pub(crate) root: Option<OsString>,
     /// Program to run in the sandbox, and its arguments
@@ -68,13 +69,15 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) mounts: MountFlags,
     #[command(flatten)]
+    pub(crate) image: ImageFlags,
+    #[command(flatten)]
     pub(crate) choice: ChoiceFlags,
     #[command(flatten)]
     pub(crate) report: ReportFlags,
 }
 
 /// What the command finds when it starts.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The command's surroundings")]
 pub(crate) struct PlaceFlags {
     /// Where to start [default: /, or here if ROOT is /]
@@ -95,7 +98,7 @@ pub(crate) struct PlaceFlags {
 }
 
 /// What is the sandbox's own.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Isolation (LEVEL is isolated, or undefined: left as it is)")]
 pub(crate) struct IsolationFlags {
     /// All of it, read-only, with own /tmp, /proc and /dev
@@ -125,7 +128,7 @@ pub(crate) struct IsolationFlags {
 }
 
 /// How the request is met.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "How")]
 pub(crate) struct ChoiceFlags {
     /// Take this backend [default: $SANDBOXLIB_BACKEND]
@@ -146,7 +149,7 @@ pub(crate) struct ChoiceFlags {
 }
 
 /// What is told.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reports")]
 pub(crate) struct ReportFlags {
     /// Print what would be done, step by step; run nothing
@@ -165,7 +168,7 @@ pub(crate) struct ReportFlags {
 }
 
 /// What programs are told.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct MachineFlags {
     /// Print what is possible here, as JSON
     #[arg(long, conflicts_with_all = ["explain", "doctor", "list_backends"])]
@@ -176,7 +179,7 @@ pub(crate) struct MachineFlags {
 }
 
 /// How much is told of a run.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct VerbosityFlags {
     /// Tell which backend is used, and time and memory
     #[arg(long, short)]

@@ -23,6 +23,7 @@ mod failure;
 #[cfg(test)]
 mod fake;
 mod flags;
+mod image;
 mod misuse;
 mod mount_flags;
 mod preset;
@@ -30,6 +31,7 @@ mod render;
 mod report;
 mod resolve;
 mod run;
+mod size;
 mod status;
 
 pub use run::run;

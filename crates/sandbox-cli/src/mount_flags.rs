@@ -11,7 +11,7 @@ use crate::error::CliError;
 
 /// The mounts of the command line, in its order. The derive of clap would give one list for each
 /// option, and lose the order between them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct MountFlags(Vec<(Form, OsString)>);
 
 /// The options that mount something.

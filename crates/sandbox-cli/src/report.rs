@@ -26,6 +26,21 @@ impl Audience {
         fd.map(Self::Program).map_err(|source| CliError::StatusFd { number, source })
     }
 
+    /// Another way to the program that is told, for a thread of its own.
+    pub(crate) fn copy(&self) -> Result<Option<StatusFd>, CliError> {
+        match self {
+            Self::People => Ok(None),
+            Self::Program(status) => status.copy().map(Some).map_err(CliError::Lifeline),
+        }
+    }
+
+    /// For programs only.
+    pub(crate) fn event(&self, event: &Event) {
+        if let Self::Program(status) = self {
+            status.tell(event);
+        }
+    }
+
     /// For people only.
     pub(crate) fn say(&self, text: &str) {
         if let Self::People = self {

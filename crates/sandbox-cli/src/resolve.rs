@@ -55,8 +55,9 @@ pub(crate) fn resolve(
     base: Base,
 ) -> Result<Request, CliError> {
     streams_for_a_program(&file)?;
-    let Flags { root, command, place, isolation, mounts, choice, .. } = flags;
+    let Flags { root, command, mut place, isolation, mounts, choice, .. } = flags;
     let build = isolation.build || file.build;
+    let is_image = matches!(base, Base::Image(_));
     let mut config = match base {
         Base::Image(config) => *config,
         Base::Nothing => {
@@ -71,7 +72,14 @@ pub(crate) fn resolve(
     config.stderr = file.stderr.unwrap_or(Output::Inherit);
 
     config.cwd = file.cwd.or(config.cwd);
-    replace(&mut config.env, file.env);
+    match file.env {
+        // An image's variables are no caller's.
+        Some(env) if is_image => {
+            config.env.set.extend(env.set);
+            config.env.inherit = env.inherit;
+        }
+        env => replace(&mut config.env, env),
+    }
     replace(&mut config.mounts, file.mounts);
     replace(&mut config.network, file.network);
     replace(&mut config.processes, file.processes);
@@ -86,6 +94,9 @@ pub(crate) fn resolve(
     config.seccomp.extend(file.seccomp);
     config.hostname = file.hostname.or(config.hostname);
 
+    if is_image {
+        place.clear_env = false;
+    }
     apply_place(&mut config, place)?;
     replace(&mut config.mounts, isolation.mounts.map(Into::into));
     replace(&mut config.network, isolation.network.map(Into::into));
@@ -113,7 +124,11 @@ pub(crate) fn resolve(
     Ok(Request { config, policy, preference })
 }
 
-fn command_line(flags: Vec<OsString>, file: Option<CommandLine>) -> Result<CommandLine, CliError> {
+/// What flags or file say is run.
+pub(crate) fn command_line(
+    flags: Vec<OsString>,
+    file: Option<CommandLine>,
+) -> Result<CommandLine, CliError> {
     if flags.is_empty() { file.ok_or(CliError::NoCommand) } else { Ok(CommandLine::new(flags)?) }
 }
 

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use sandbox_core::{BACKEND_VARIABLE, HostFacts};
-use sandbox_sys::{HeldSignals, Launcher, RunError};
+use sandbox_core::{BACKEND_VARIABLE, HostFacts, Root};
+use sandbox_sys::{HeldSignals, Launcher, RunError, SandboxChild};
 use sandboxlib::BACKENDS;
 
 use crate::config_file::ConfigFile;
@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::flags::{Flags, ReportFlags};
 use crate::report::Audience;
 use crate::resolve::{Base, Request, resolve};
-use crate::{capabilities, doctor, exit, misuse, render};
+use crate::{capabilities, doctor, exit, image, misuse, render};
 
 /// What is to be done.
 enum Action {
@@ -28,7 +28,7 @@ enum Action {
     Capabilities,
 }
 
-enum Verbosity {
+pub(crate) enum Verbosity {
     Quiet,
     Verbose,
 }
@@ -73,8 +73,8 @@ fn act(flags: Flags, audience: &Audience) -> Result<u8, CliError> {
         Action::Capabilities => {
             print(&capabilities::report(&BACKENDS, host()?).map_err(io::Error::from)?)?;
         }
-        Action::Explain => explain(&request(flags)?, audience)?,
-        Action::Run(verbosity) => return start(&request(flags)?, &verbosity, audience),
+        Action::Explain => return carry_out(flags, &Verbosity::Quiet, audience),
+        Action::Run(verbosity) => return carry_out(flags, &verbosity, audience),
     }
     Ok(0)
 }
@@ -99,31 +99,40 @@ fn action(report: &ReportFlags) -> Action {
     }
 }
 
-fn request(flags: Flags) -> Result<Request, CliError> {
+/// Explains or runs what the flags and the file ask for.
+fn carry_out(flags: Flags, verbosity: &Verbosity, audience: &Audience) -> Result<u8, CliError> {
     let own = Own::of(&flags);
-    let root = flags.root.clone();
     let file = Source::of(&flags.choice).map(|from| ConfigFile::read(&from)).transpose()?;
+    let file = file.unwrap_or_default();
+    if let Some(root) = root(&flags, &file).filter(|root| image::is_image(root)) {
+        return image::run(&root, &flags, &file, verbosity, audience);
+    }
     let variable = std::env::var_os(BACKEND_VARIABLE);
-    let request =
-        resolve(flags, file.unwrap_or_default(), variable, Base::Nothing).map_err(|error| {
-            match (error, root) {
-                // An image has its own command; a directory tree has none.
-                (CliError::NoCommand, Some(root)) if Path::new(&root).is_file() => {
-                    CliError::NoTree(root)
-                }
-                (error, _) => error,
-            }
-        })?;
+    let (explains, request) =
+        (flags.report.explain, resolve(flags, file, variable, Base::Nothing)?);
     own.check(&request.config)?;
-    Ok(request)
+    if explains {
+        explain(&request, audience).map(|()| 0)
+    } else {
+        start(&request, verbosity, audience)
+    }
 }
 
-fn launcher(request: &Request) -> Launcher<'static> {
+/// What the sandbox's root is said to be, if it is a path.
+fn root(flags: &Flags, file: &ConfigFile) -> Option<PathBuf> {
+    match (&flags.root, &file.root) {
+        (Some(root), _) => Some(root.into()),
+        (None, Some(Root::Directory(root))) => Some(root.clone()),
+        _ => None,
+    }
+}
+
+pub(crate) fn launcher(request: &Request) -> Launcher<'static> {
     let launcher = Launcher::new(&BACKENDS).policy(request.policy.clone());
     launcher.preference(request.preference.clone())
 }
 
-fn explain(request: &Request, audience: &Audience) -> Result<(), CliError> {
+pub(crate) fn explain(request: &Request, audience: &Audience) -> Result<(), CliError> {
     let (selection, plan) = launcher(request).plan(&request.config)?;
     audience.say(&render::ignored(selection.ignored_variable.as_deref()));
     let passed_over = selection.rejected.iter().flat_map(render::obstacles);
@@ -134,6 +143,21 @@ fn explain(request: &Request, audience: &Audience) -> Result<(), CliError> {
 fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Result<u8, CliError> {
     check_open(&request.config)?;
     let held = HeldSignals::hold().map_err(CliError::Signals)?;
+    let child = begin(request, verbosity, audience)?;
+    let outcome = child.wait_passing_on(&held)?;
+    audience.ended(&outcome, held);
+    if let Verbosity::Verbose = verbosity {
+        audience.say(&render::outcome(&outcome));
+    }
+    Ok(exit::of_outcome(&outcome))
+}
+
+/// Starts the command, and tells of it.
+pub(crate) fn begin(
+    request: &Request,
+    verbosity: &Verbosity,
+    audience: &Audience,
+) -> Result<SandboxChild, CliError> {
     let child = launcher(request).start(&request.config)?;
     audience.started(&child)?;
     if let Verbosity::Verbose = verbosity {
@@ -142,12 +166,7 @@ fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Resul
         }
         audience.say(&render::line("info", format_args!("using the {} backend", child.backend())));
     }
-    let outcome = child.wait_passing_on(&held)?;
-    audience.ended(&outcome, held);
-    if let Verbosity::Verbose = verbosity {
-        audience.say(&render::outcome(&outcome));
-    }
-    Ok(exit::of_outcome(&outcome))
+    Ok(child)
 }
 
 /// Why it is not an earlier backend. The child does not know; the host is known by now, as nothing
@@ -159,7 +178,7 @@ fn passed_over(request: &Request) -> String {
 }
 
 /// To standard output. A reader that has seen enough (`| head`) is no failure.
-fn print(text: &str) -> Result<(), CliError> {
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

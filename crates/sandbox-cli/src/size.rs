@@ -61,9 +61,13 @@ mod tests {
 
     #[test]
     fn what_is_shown() {
-        for (bytes, text) in
-            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (8 << 30, "8 GiB"), (3 << 50, "3072 TiB")]
-        {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1536, "1.5 KiB"),
+            (8 << 30, "8 GiB"),
+            (3 << 50, "3072 TiB"),
+        ] {
             assert_eq!(shown(bytes), text);
         }
     }

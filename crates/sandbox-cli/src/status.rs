@@ -30,6 +30,11 @@ impl StatusFd {
         file.write(&[]).map(|_| Self { file, first: OnceCell::new() })
     }
 
+    /// The same for another thread.
+    pub(crate) fn copy(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()?, first: OnceCell::new() })
+    }
+
     /// Writes the first event of a sandbox, and kills the sandbox once nobody can read any more: all
     /// copies of the other end of a pipe or socket are closed, or it was shut down. A file is always
     /// read.

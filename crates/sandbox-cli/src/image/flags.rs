@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::size;
 
 /// How an image is taken, and what it is given.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Images (ROOT is an archive, an OCI layout or a bundle)")]
 pub(crate) struct ImageFlags {
     /// What fills a mount point of the image; PATH may be `empty`

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use sandbox_core::{
-    CommandLine, Environment, Filesystem, Hostname, Input, InsidePath, Isolation, KeptCapabilities,
-    Mount, MountFlag, Output, OverlayUpper, Recursion, Root, SandboxConfig, Standing, User,
-    Writable,
+    CommandLine, ConfigError, Environment, Filesystem, Hostname, Input, InsidePath, Isolation,
+    KeptCapabilities, Mount, MountFlag, Output, OverlayUpper, Recursion, Root, SandboxConfig,
+    Standing, User, Writable,
 };
 
 use super::accounts::{self, Identity};
@@ -82,7 +82,7 @@ pub fn prepare(
 
     let mut main = SandboxConfig::new(command);
     main.env = Environment::exactly(variables);
-    (main.root, main.extra_mounts) = files(root.source(), options.standing)?;
+    (main.root, main.extra_mounts) = root_of(root.source(), options.standing)?;
     main.extra_mounts.extend(own_mounts(root, options)?);
     main.extra_mounts.extend(mounts);
     main.extra_mounts.extend(working_directory(app, root, options, &targets)?);
@@ -168,7 +168,10 @@ fn of_privilege(
 
 /// The root, and what is mounted on it. Device nodes that an image brings, or that an app makes, are those of
 /// the host where the caller has privilege: there they cannot be opened.
-fn files(source: &RootSource, standing: Standing) -> Result<(Root, Vec<Mount>), AppError> {
+///
+/// # Errors
+/// A path that no mount can have.
+pub fn root_of(source: &RootSource, standing: Standing) -> Result<(Root, Vec<Mount>), ConfigError> {
     let filesystem = match source.clone() {
         RootSource::Directory(path) if standing == Standing::Unprivileged || !HAS_BINDS => {
             return Ok((Root::Directory(path), Vec::new()));
