@@ -15,7 +15,7 @@ use crate::child::{self, Live};
 
 fn swept(base: &Path) -> Swept {
     // Time enough for a busy disk.
-    let budget = Budget { time: Duration::from_secs(60), ..Budget::default() };
+    let budget = Budget { time: Duration::from_mins(1), ..Budget::default() };
     let swept = sweep(Some(base), budget).unwrap();
     assert!(swept.failed.is_empty() && swept.unfinished.is_empty(), "{swept:?}");
     swept
@@ -141,7 +141,7 @@ fn a_sweep_has_an_end() {
     let no_time = Budget { time: Duration::ZERO, ..Budget::default() };
     let swept = sweep(Some(base.path()), no_time).unwrap();
     assert_eq!((swept.removed.len(), swept.unfinished.len(), count()), (0, 1, 3), "{swept:?}");
-    let time = Duration::from_secs(60);
+    let time = Duration::from_mins(1);
     let one = Budget { directories: 1, time };
     let swept = sweep(Some(base.path()), one).unwrap();
     assert_eq!((swept.removed.len(), swept.unfinished.len(), count()), (1, 1, 2), "{swept:?}");
