@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::{cache, crash, remove, run};
 
@@ -52,6 +52,8 @@ pub(crate) fn run(prefix: &[&str], role: &str, directory: &Path) {
 /// A child that lives until it is killed, or this is dropped.
 pub(crate) struct Live {
     child: Child,
+    /// Keeps what it has started alive.
+    _input: ChildStdin,
     /// What it has said.
     pub(crate) said: PathBuf,
 }
@@ -65,7 +67,8 @@ impl Live {
             .map_while(Result::ok)
             .filter_map(|line| line.split_once(SAYS).map(|(_, words)| PathBuf::from(words)));
         let said = said.next().unwrap();
-        Self { child, said }
+        let input = child.stdin.take().unwrap();
+        Self { child, _input: input, said }
     }
 
     /// SIGKILL. What it has started lives on.
