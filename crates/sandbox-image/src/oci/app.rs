@@ -58,15 +58,18 @@ impl Run {
             None => (&*config.user, None),
         };
         let mut app = App::new(name, exec);
-        app.user = user.to_owned();
+        user.clone_into(&mut app.user);
         app.group = group.map(str::to_owned);
         app.environment = environment(file, &config.env)?;
         if !config.working_dir.is_empty() {
             app.working_directory = inside(file, "config.WorkingDir", &config.working_dir)?;
         }
         app.mount_points = mount_points(file, config.volumes.keys())?;
-        app.ports =
-            config.exposed_ports.keys().map(|port| parse_port(file, port)).collect::<Result<_, _>>()?;
+        app.ports = config
+            .exposed_ports
+            .keys()
+            .map(|port| parse_port(file, port))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             app,
             entrypoint,
@@ -198,7 +201,8 @@ mod tests {
 
     #[test]
     fn volumes_are_named_after_their_paths() {
-        let app = run(r#"{"Volumes": {"/var/lib/DB": {}, "/var/lib-db/": {}, "/": {}}}"#).unwrap().app;
+        let app =
+            run(r#"{"Volumes": {"/var/lib/DB": {}, "/var/lib-db/": {}, "/": {}}}"#).unwrap().app;
         let points: Vec<_> =
             app.mount_points.iter().map(|at| format!("{} {}", at.name, at.path)).collect();
         assert_eq!(points, ["volume /", "var-lib-db /var/lib-db", "var-lib-db-2 /var/lib/DB"]);
@@ -220,7 +224,8 @@ mod tests {
             ("", None),
         ] {
             let port = parse_port("config", text).ok();
-            let port = port.as_ref().map(|p| (p.name.as_str(), p.protocol.as_str(), p.port, p.count));
+            let port =
+                port.as_ref().map(|p| (p.name.as_str(), p.protocol.as_str(), p.port, p.count));
             assert_eq!(port, want, "{text}");
         }
     }

@@ -4,89 +4,47 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The digest of a blob: an algorithm and lower-case hexadecimal digits, nothing else, so that it can
-/// be a part of a path.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+use crate::archive::{Algorithm, Digest};
+
+/// The digest of a blob: `sha256:` or `sha512:` and its digits, nothing else, so that it can be a part
+/// of a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct BlobDigest {
-    algorithm: Algorithm,
-    hex: String,
-}
+pub struct BlobDigest(Digest);
 
-/// A hash that digests are made with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Algorithm {
-    /// `sha256`
-    Sha256,
-    /// `sha512`
-    Sha512,
-}
-
-/// A string that is no digest.
+/// A string that is no digest of a blob.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{value:?} is not a digest: give sha256: and 64, or sha512: and 128 lower-case hexadecimal digits"
 )]
-pub struct DigestError {
+pub struct BlobDigestError {
     /// The string, cut where it is long.
     pub value: String,
 }
 
-impl Algorithm {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Sha256 => "sha256",
-            Self::Sha512 => "sha512",
-        }
-    }
-
-    fn digits(self) -> usize {
-        match self {
-            Self::Sha256 => 64,
-            Self::Sha512 => 128,
-        }
-    }
-}
-
 impl BlobDigest {
-    /// A digest from its algorithm and digits.
-    ///
-    /// # Errors
-    /// Not as many lower-case hexadecimal digits as the algorithm has.
-    pub fn new(algorithm: Algorithm, hex: impl Into<String>) -> Result<Self, DigestError> {
-        let hex = hex.into();
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if hex.len() == algorithm.digits() && hex.bytes().all(digit) {
-            return Ok(Self { algorithm, hex });
-        }
-        let value = format!("{}:{hex}", algorithm.name()).chars().take(200).collect();
-        Err(DigestError { value })
-    }
-
-    /// What it was made with.
-    pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    /// Its digits.
-    pub fn hex(&self) -> &str {
-        &self.hex
+    /// The digest.
+    pub fn digest(&self) -> &Digest {
+        &self.0
     }
 
     /// Where a layout has this blob.
     pub(super) fn path(&self) -> String {
-        format!("blobs/{}/{}", self.algorithm.name(), self.hex)
+        format!("blobs/{}/{}", self.0.algorithm().name(), self.0.hex())
     }
 }
 
 impl TryFrom<String> for BlobDigest {
-    type Error = DigestError;
+    type Error = BlobDigestError;
 
-    fn try_from(text: String) -> Result<Self, DigestError> {
-        match text.split_once(':') {
-            Some(("sha256", hex)) => Self::new(Algorithm::Sha256, hex),
-            Some(("sha512", hex)) => Self::new(Algorithm::Sha512, hex),
-            _ => Err(DigestError { value: text.chars().take(200).collect() }),
+    fn try_from(text: String) -> Result<Self, BlobDigestError> {
+        let known = [Algorithm::Sha256, Algorithm::Sha512];
+        match text.parse::<Digest>() {
+            // Parsing takes other spellings as well.
+            Ok(digest) if known.contains(&digest.algorithm()) && digest.to_string() == text => {
+                Ok(Self(digest))
+            }
+            _ => Err(BlobDigestError { value: text.chars().take(200).collect() }),
         }
     }
 }
@@ -99,7 +57,7 @@ impl From<BlobDigest> for String {
 
 impl fmt::Display for BlobDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.algorithm.name(), self.hex)
+        self.0.fmt(f)
     }
 }
 
@@ -117,7 +75,9 @@ mod tests {
         for wrong in [
             String::new(),
             zeros.clone(),
+            format!("sha256-{zeros}"),
             format!("sha512:{zeros}"),
+            format!("sha384:{}", "0".repeat(96)),
             format!("sha256:{zeros}0"),
             format!("sha256:{}A", "0".repeat(63)),
             format!("md5:{}", "0".repeat(32)),

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use sandbox_core::ConfigError;
 
-use super::digest::{BlobDigest, DigestError};
+use super::digest::BlobDigest;
 use super::platform::Platform;
+use crate::archive::Digest;
+use crate::{archive, unpack};
 
 /// An image or bundle that cannot be used.
 ///
@@ -98,14 +100,6 @@ pub enum OciError {
         /// What would work.
         expected: &'static str,
     },
-    /// A digest that is none, outside of JSON.
-    #[error("{file}: {source}")]
-    Digest {
-        /// The file that has it.
-        file: String,
-        /// What is wrong.
-        source: DigestError,
-    },
     /// A media type that is not known.
     #[error("{field}: media type {value:?} is not supported: supported are {}", supported.join(", "))]
     MediaType {
@@ -160,9 +154,9 @@ pub enum OciError {
         /// The blob, or the layer whose uncompressed archive it is.
         file: String,
         /// The digest that it should have.
-        expected: BlobDigest,
+        expected: Digest,
         /// The one that it has.
-        found: BlobDigest,
+        found: Digest,
     },
     /// A blob of another size than its descriptor says.
     #[error("{file}: it has {found} bytes, and {expected} are wanted: the image is damaged")]
@@ -175,7 +169,9 @@ pub enum OciError {
         found: u64,
     },
     /// Layers and their digests do not pair up.
-    #[error("{file}: rootfs.diff_ids has {diff_ids} digests for {layers} layers: the image is damaged")]
+    #[error(
+        "{file}: rootfs.diff_ids has {diff_ids} digests for {layers} layers: the image is damaged"
+    )]
     DiffIds {
         /// The image's configuration.
         file: String,
@@ -196,6 +192,22 @@ pub enum OciError {
         field: String,
         /// What is wrong.
         source: ConfigError,
+    },
+    /// An archive, or a layer's, that is broken.
+    #[error("{file}: {source}")]
+    Archive {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        source: archive::Error,
+    },
+    /// A layer that cannot be unpacked.
+    #[error("{layer}: {source}")]
+    Unpack {
+        /// The layer.
+        layer: String,
+        /// What is wrong.
+        source: unpack::Error,
     },
     /// A file that cannot be read.
     #[error("cannot {action} {}: {source}", path.display())]

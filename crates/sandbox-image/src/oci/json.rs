@@ -1,7 +1,7 @@
 //! JSON of untrusted size and depth.
 
-use serde::de::{DeserializeOwned, Deserializer};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer};
 
 use super::error::OciError;
 

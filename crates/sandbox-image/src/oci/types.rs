@@ -188,11 +188,15 @@ mod tests {
         for (text, want) in [
             ("{}".to_owned(), "index.json: .: missing field `schemaVersion`"),
             (
-                r#"{"schemaVersion": 2, "manifests": [{"digest": "sha256:00", "size": 1}]}"#.to_owned(),
+                r#"{"schemaVersion": 2, "manifests": [{"digest": "sha256:00", "size": 1}]}"#
+                    .to_owned(),
                 "index.json: manifests[0].digest: \"sha256:00\" is not a digest",
             ),
             (
-                descriptor.replace("1}", "-1}").replace('{', r#"{"schemaVersion": 2, "manifests": [{"#) + "]}",
+                descriptor
+                    .replace("1}", "-1}")
+                    .replace('{', r#"{"schemaVersion": 2, "manifests": [{"#)
+                    + "]}",
                 "index.json: manifests[0].size: invalid value: integer `-1`",
             ),
             ("7".to_owned(), "index.json: .: invalid type: integer `7`"),

@@ -20,8 +20,8 @@ use serde_json::Value;
 
 use super::error::OciError;
 use super::json;
-use object::Object;
 pub use object::BundleField;
+use object::Object;
 pub use process::Terminal;
 pub use seccomp::{SeccompArgument, SeccompProfile, SeccompRule};
 

@@ -127,10 +127,10 @@ fn honoured(kind: Kind, options: &[String], field: &str, told: &mut Told) -> Vec
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         let same_bits = |bits: u32| u32::from_str_radix(value, 8) == Ok(bits);
         match (kind, name) {
-            // Otherwise no device in it could be opened.
-            (Kind::Dev, "nodev") => told.unsupported(field, option.as_str()),
-            // It is always read-only.
-            (Kind::Sysfs, "rw") => told.unsupported(field, option.as_str()),
+            // No device in it could be opened; and it is always read-only.
+            (Kind::Dev, "nodev") | (Kind::Sysfs, "rw") => {
+                told.unsupported(field, option.as_str());
+            }
             // What it has anyway.
             (Kind::Dev, "mode") if same_bits(0o755) => {}
             (Kind::Pts, "newinstance" | "nosuid" | "noexec") => {}

@@ -65,7 +65,7 @@ impl Object {
             match value {
                 Value::Null => {}
                 Value::Object(fields) if fields.is_empty() => {}
-                Value::Array(items) if items.iter().any(|item| item.is_object()) => {
+                Value::Array(items) if items.iter().any(Value::is_object) => {
                     for (index, item) in items.iter().enumerate() {
                         told.unsupported(format!("{field}[{index}]"), item.clone());
                     }

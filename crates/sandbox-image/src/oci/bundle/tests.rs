@@ -89,7 +89,9 @@ fn the_default_of_runc_without_root() {
     let named = fields(&bundle.unsupported).join("\n");
     assert!(!named.contains("Mappings"), "{named}");
     let sys = bundle.config.extra_mounts.iter().find(|mount| mount.target.as_os_str() == "/sys");
-    assert!(matches!(&sys.unwrap().filesystem, Filesystem::Bind { source, .. } if source == "/sys"));
+    assert!(
+        matches!(&sys.unwrap().filesystem, Filesystem::Bind { source, .. } if source == "/sys")
+    );
 
     let others = ROOTLESS.replace("\"hostID\": 1000", "\"hostID\": 7");
     let named = fields(&parse(&others).unwrap().unsupported).join("\n");
@@ -100,38 +102,54 @@ fn the_default_of_runc_without_root() {
 #[test]
 fn what_is_not_honoured_is_named() {
     for (process, more, want) in [
-        ("", r#","hooks": {"prestart": [{"path": "/a"}], "poststop": []}"#, &["hooks.prestart[0]"][..]),
-        ("", r#","linux": {"resources": {"blockIO": {"weight": 1}, "pids": {}}}"#, &[
-            "linux.resources.blockIO",
-        ]),
-        ("", r#","linux": {"namespaces": [{"type": "pid", "path": "/p"}, {"type": "time"}]}"#, &[
-            "linux.namespaces[0].path",
-            "linux.namespaces[1].type",
-        ]),
-        ("", r#","linux": {"sysctl": {"a": "1"}, "cgroupsPath": "/c", "devices": [{"path": "/d"}]}"#, &[
-            "linux.cgroupsPath",
-            "linux.devices[0]",
-            "linux.sysctl",
-        ]),
-        ("", r#","linux": {"seccomp": {"defaultAction": "SCMP_ACT_KILL", "flags": ["F"]}}"#, &[
-            "linux.seccomp.flags",
-        ]),
+        (
+            "",
+            r#","hooks": {"prestart": [{"path": "/a"}], "poststop": []}"#,
+            &["hooks.prestart[0]"][..],
+        ),
+        (
+            "",
+            r#","linux": {"resources": {"blockIO": {"weight": 1}, "pids": {}}}"#,
+            &["linux.resources.blockIO"],
+        ),
+        (
+            "",
+            r#","linux": {"namespaces": [{"type": "pid", "path": "/p"}, {"type": "time"}]}"#,
+            &["linux.namespaces[0].path", "linux.namespaces[1].type"],
+        ),
+        (
+            "",
+            r#","linux": {"sysctl": {"a": "1"}, "cgroupsPath": "/c", "devices": [{"path": "/d"}]}"#,
+            &["linux.cgroupsPath", "linux.devices[0]", "linux.sysctl"],
+        ),
+        (
+            "",
+            r#","linux": {"seccomp": {"defaultAction": "SCMP_ACT_KILL", "flags": ["F"]}}"#,
+            &["linux.seccomp.flags"],
+        ),
         ("", r#","linux": {"rootfsPropagation": "shared"}"#, &["linux.rootfsPropagation"]),
-        ("", r#","windows": {"a": 1}, "nonsense": "x", "domainname": null"#, &["nonsense", "windows"]),
+        (
+            "",
+            r#","windows": {"a": 1}, "nonsense": "x", "domainname": null"#,
+            &["nonsense", "windows"],
+        ),
         ("", r#","annotations": {"a": "b"}"#, &[]),
-        (r#","user": {"uid": 1, "umask": 18, "additionalGids": [5, 6]}"#, "", &[
-            "process.user.additionalGids",
-            "process.user.umask",
-        ]),
-        (r#","apparmorProfile": "a", "selinuxLabel": "b", "oomScoreAdj": 0"#, "", &[
-            "process.apparmorProfile",
-            "process.oomScoreAdj",
-            "process.selinuxLabel",
-        ]),
+        (
+            r#","user": {"uid": 1, "umask": 18, "additionalGids": [5, 6]}"#,
+            "",
+            &["process.user.additionalGids", "process.user.umask"],
+        ),
+        (
+            r#","apparmorProfile": "a", "selinuxLabel": "b", "oomScoreAdj": 0"#,
+            "",
+            &["process.apparmorProfile", "process.oomScoreAdj", "process.selinuxLabel"],
+        ),
         (r#","noNewPrivileges": false"#, "", &["process.noNewPrivileges"]),
-        (r#","capabilities": {"permitted": ["CAP_KILL"], "bounding": ["CAP_KILL"]}"#, "", &[
-            "process.capabilities.permitted",
-        ]),
+        (
+            r#","capabilities": {"permitted": ["CAP_KILL"], "bounding": ["CAP_KILL"]}"#,
+            "",
+            &["process.capabilities.permitted"],
+        ),
     ] {
         let bundle = with_process(process, more).unwrap();
         let names: Vec<_> = bundle.unsupported.iter().map(|at| at.field.as_str()).collect();
@@ -161,7 +179,11 @@ fn mounts_and_their_options() {
             "proc on /a",
             "mounts[0].options[0] mounts[0].uidMappings[0]",
         ),
-        (r#"{"destination": "/sys", "type": "sysfs", "options": ["rw"]}"#, "sysfs on /sys", "mounts[0].options[0]"),
+        (
+            r#"{"destination": "/sys", "type": "sysfs", "options": ["rw"]}"#,
+            "sysfs on /sys",
+            "mounts[0].options[0]",
+        ),
     ] {
         let bundle = with(&format!(r#","mounts": [{mount}]"#)).unwrap();
         let mounts: Vec<_> = bundle.config.extra_mounts.iter().map(ToString::to_string).collect();
@@ -181,13 +203,19 @@ fn what_is_wrong_is_an_error_that_names_it() {
         ),
         (parse(r#"{"ociVersion": "1.0.0"}"#), "config.json: process.args is missing"),
         (with_process(r#", "env": ["A=1", "B"]"#, ""), "config.json: process.env[1]: \"B\": give"),
-        (with_process(r#", "user": {"uid": -1}"#, ""), "config.json: process.user.uid: invalid value"),
+        (
+            with_process(r#", "user": {"uid": -1}"#, ""),
+            "config.json: process.user.uid: invalid value",
+        ),
         (with_process(r#", "user": {"uid": 4294967295}"#, ""), "config.json: .: user.uid"),
         (
             with_process(r#", "capabilities": {"effective": ["CAP_X"]}"#, ""),
             "config.json: process.capabilities.effective[0]: capabilities \"CAP_X\"",
         ),
-        (with(r#", "mounts": [{"type": "proc"}]"#), "config.json: mounts[0].destination is missing"),
+        (
+            with(r#", "mounts": [{"type": "proc"}]"#),
+            "config.json: mounts[0].destination is missing",
+        ),
         (with(r#", "mounts": [{"destination": "/"}, 7]"#), "config.json: mounts[1]: invalid type"),
         (
             with(r#", "mounts": [{"destination": "/a", "type": "tmpfs", "options": ["size=x"]}]"#),
