@@ -24,6 +24,7 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::IpcUndefined,
                 Feature::HostnameUndefined,
                 Feature::UserSame,
+                Feature::GroupsDefault,
                 Feature::UtsUndefined,
                 Feature::CgroupUndefined,
                 Feature::UserNamespaceUndefined,
@@ -34,7 +35,7 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
             &base,
         )
         .with(&[Feature::UserRoot], &base.and(&root))
-        .with(&[Feature::UserIds], &base.and(&host.can(Ability::SetIds)))
+        .with(&[Feature::UserIds, Feature::GroupsGiven], &base.and(&host.can(Ability::SetIds)))
         .with(&[Feature::MountBind, Feature::MountProc, Feature::MountTmpfs], &base.and(&mounting))
         .with(
             &[Feature::MountsIsolated, Feature::MountDev, Feature::MountSysfs, Feature::MountFlags],

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sandbox_core::{
     Ability, Filesystem, Granted, HostFacts, InsidePath, Isolation, Missing, Mount, MountFlag,
     MountPoint, Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root, SandboxConfig,
-    Session, Setting, Step, Support, User, minimal_dev, protect_host,
+    Session, Setting, Step, Support, User, minimal_dev, protect_host, set_ids,
 };
 
 /// The restrictions that file systems of the kernel's own have everywhere.
@@ -206,19 +206,17 @@ impl Planner<'_> {
     }
 
     fn finish(&mut self) {
-        let ids = match self.config.user {
-            User::Root if self.host.uid != 0 => Some((0, 0)),
-            User::Ids { uid, gid } => Some((uid, gid)),
-            _ => None,
+        let ids = set_ids(self.config, self.host);
+        let uid = match &ids {
+            Some(Step::SetIds { uid, .. }) => *uid,
+            _ => self.host.uid,
         };
-        if let Some((uid, gid)) = ids {
-            self.push(Step::SetIds { uid, gid });
-        }
+        self.plan.steps.extend(ids);
         if self.on_linux() {
             self.push(Step::NoNewPrivileges);
             // Also what keeps a process that is user 0 from a second chroot(2), the way out of one.
             self.push(Step::DropCapabilities);
-        } else if ids.map_or(self.host.uid, |(uid, _)| uid) == 0 {
+        } else if uid == 0 {
             let text = "the command is user 0, which a chroot does not hold: take another user";
             self.note(Setting::User, text);
         }

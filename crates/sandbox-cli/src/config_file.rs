@@ -31,6 +31,7 @@ pub(crate) struct ConfigFile {
     pub(crate) cgroup: Option<Isolation>,
     pub(crate) loopback: Option<Loopback>,
     pub(crate) user: Option<User>,
+    pub(crate) groups: Vec<u32>,
     pub(crate) user_namespace: Option<UserNamespace>,
     pub(crate) capabilities: Option<KeptCapabilities>,
     pub(crate) seccomp: Vec<SeccompProgram>,

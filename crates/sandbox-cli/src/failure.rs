@@ -207,6 +207,7 @@ fn setting(step: &Step) -> Option<&'static str> {
         Step::SetHostname(_) => "hostname",
         Step::ChangeDirectory(_) | Step::KeepDirectory | Step::FirstDirectory(_) => "cwd",
         Step::DropCapabilities | Step::KeepCapabilities(_) => "capabilities",
+        Step::SetIds { groups, .. } if !groups.is_empty() => "groups",
         Step::MapIds { .. } | Step::SetIds { .. } => "user",
         _ => return None,
     })

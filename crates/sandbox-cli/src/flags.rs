@@ -92,6 +92,9 @@ pub(crate) struct PlaceFlags {
     /// Its group [default: the number of --uid]
     #[arg(long, value_name = "ID", value_parser = id, requires = "uid")]
     pub(crate) gid: Option<u32>,
+    /// Another group that it is in (repeatable)
+    #[arg(long = "group", value_name = "ID", value_parser = id)]
+    pub(crate) groups: Vec<u32>,
 }
 
 /// What is the sandbox's own.

@@ -72,6 +72,7 @@ pub(crate) fn resolve(
     replace(&mut config.cgroup, file.cgroup);
     replace(&mut config.loopback, file.loopback);
     replace(&mut config.user, file.user);
+    config.groups = file.groups;
     replace(&mut config.user_namespace, file.user_namespace);
     replace(&mut config.capabilities, file.capabilities);
     replace(&mut config.process, file.process);
@@ -138,6 +139,7 @@ fn apply_place(config: &mut SandboxConfig, place: PlaceFlags) -> Result<(), CliE
     for word in &place.env {
         env_flag::apply(&mut config.env, word);
     }
+    config.groups.extend(place.groups);
     match (place.uid, place.gid) {
         (None, _) => {}
         (Some(0), None | Some(0)) => config.user = User::Root,

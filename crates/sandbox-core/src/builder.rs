@@ -4,10 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use crate::command::{CommandLine, Environment, Input, Output};
-use crate::config::{
-    Hostname, Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable,
-};
+use crate::config::{Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable};
 use crate::error::ConfigError;
+use crate::hostname::Hostname;
 use crate::mount::Mount;
 use crate::path::InsidePath;
 use crate::privileges::{KeptCapabilities, SeccompProgram};
@@ -179,6 +178,12 @@ impl SandboxConfigBuilder {
     #[must_use]
     pub fn user(self, user: User) -> Self {
         self.set(|config| config.user = user)
+    }
+
+    /// The supplementary groups of the command.
+    #[must_use]
+    pub fn groups(self, groups: impl IntoIterator<Item = u32>) -> Self {
+        self.set(|config| config.groups = groups.into_iter().collect())
     }
 
     /// Standard input.

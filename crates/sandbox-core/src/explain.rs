@@ -131,8 +131,13 @@ impl fmt::Display for Step {
             Self::Await(descriptor) => write!(f, "wait for descriptor {descriptor} to be readable"),
             Self::Lock(path) => write!(f, "lock {path} as long as the sandbox lives"),
             Self::LastUserNamespace => f.write_str("allow no further user namespaces"),
-            Self::SetIds { uid, gid } => {
-                write!(f, "become user {uid}, group {gid}, no other groups")
+            Self::SetIds { uid, gid, groups } => {
+                write!(f, "become user {uid}, group {gid}, ")?;
+                let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
+                match groups.as_slice() {
+                    [] => f.write_str("no other groups"),
+                    groups => write!(f, "other groups {}", groups.join(",")),
+                }
             }
             Self::DropCapabilities => f.write_str("drop all capabilities"),
             Self::KeepCapabilities(kept) => {

@@ -32,6 +32,8 @@ pub enum Setting {
     Cgroup,
     /// `user`
     User,
+    /// `groups`
+    Groups,
     /// `user_namespace`
     UserNamespace,
     /// `capabilities`
@@ -56,6 +58,7 @@ impl fmt::Display for Setting {
             Self::Uts => "uts",
             Self::Cgroup => "cgroup",
             Self::User => "user",
+            Self::Groups => "groups",
             Self::UserNamespace => "user-namespace",
             Self::Capabilities => "capabilities",
             Self::Seccomp => "seccomp",
@@ -155,6 +158,10 @@ features! {
     UserRoot = User "root",
     /// Given ids.
     UserIds = User "ids",
+    /// The groups that go with the user.
+    GroupsDefault = Groups "default",
+    /// Given supplementary groups.
+    GroupsGiven = Groups "given",
     /// A user namespace where it is needed.
     UserNamespaceUndefined = UserNamespace "undefined",
     /// A user namespace in any case.
@@ -222,6 +229,7 @@ impl Feature {
                 User::Root => Self::UserRoot,
                 User::Ids { .. } => Self::UserIds,
             },
+            if config.groups.is_empty() { Self::GroupsDefault } else { Self::GroupsGiven },
         ];
         for mount in &config.extra_mounts {
             features.push(match mount.filesystem {

@@ -24,6 +24,8 @@ mod explain;
 mod facts;
 mod feature;
 mod fstab;
+mod hostname;
+mod ids;
 mod mount;
 mod negotiate;
 mod os_text;
@@ -41,13 +43,13 @@ pub use backend::{
 pub use builder::SandboxConfigBuilder;
 pub use capability::{BackendName, Capabilities, Obstacle, Support, WhyNot};
 pub use command::{CaptureLimit, CommandLine, Environment, Inherit, Input, Output};
-pub use config::{
-    Hostname, Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable,
-};
+pub use config::{Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable};
 pub use device::minimal_dev;
 pub use error::{ConfigError, Field, Unmet, Unsupported};
 pub use facts::{Ability, HostFacts, Platform, Standing};
 pub use feature::{Feature, Setting};
+pub use hostname::Hostname;
+pub use ids::set_ids;
 pub use mount::{Filesystem, Mount, MountFlag, OverlayUpper, Recursion};
 pub use negotiate::{Downgrade, Granted, Policy, negotiate};
 pub use outcome::{Captured, Outcome, Status, Usage};

@@ -133,6 +133,7 @@ fn lower_values(feature: Feature) -> &'static [Feature] {
         Feature::UserNamespaceLast => &[Feature::UserNamespaceOwn, Feature::UserNamespaceUndefined],
         Feature::UserNamespaceOwn => &[Feature::UserNamespaceUndefined],
         Feature::UserRoot | Feature::UserIds => &[Feature::UserSame],
+        Feature::GroupsGiven => &[Feature::GroupsDefault],
         _ => &[],
     }
 }
@@ -150,6 +151,7 @@ fn lower_setting(config: &mut SandboxConfig, to: Feature) {
         Feature::UserNamespaceOwn => config.user_namespace = UserNamespace::Own,
         Feature::UserNamespaceUndefined => config.user_namespace = UserNamespace::Undefined,
         Feature::UserSame => config.user = User::Same,
+        Feature::GroupsDefault => config.groups = Vec::new(),
         // No other value stands in `lower_values`.
         _ => {}
     }

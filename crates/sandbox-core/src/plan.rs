@@ -219,12 +219,14 @@ pub enum Step {
     Lock(InsidePath),
     /// No further user namespaces can be made from this one on (`user.max_user_namespaces`).
     LastUserNamespace,
-    /// Gives up supplementary groups and becomes a user and a group.
+    /// Becomes a user and a group, with supplementary groups.
     SetIds {
         /// The user.
         uid: u32,
         /// The group.
         gid: u32,
+        /// All of its supplementary groups.
+        groups: Vec<u32>,
     },
     /// Gives up all capabilities, in every set, for good.
     DropCapabilities,

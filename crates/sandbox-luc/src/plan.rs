@@ -6,7 +6,7 @@ use sandbox_core::{
     Ability, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation, KeptCapabilities,
     Loopback, Missing, Mount, MountFlag, MountPoint, Namespace, NewFilesystem, Note, OverlayMarks,
     Plan, Recursion, Root, SandboxConfig, Session, Setting, Standing, Step, Support, User,
-    UserNamespace, Writable, minimal_dev, protect_host,
+    UserNamespace, Writable, minimal_dev, protect_host, set_ids,
 };
 
 use crate::cover;
@@ -357,12 +357,8 @@ impl Planner<'_> {
         if let Some(name) = &self.config.hostname {
             self.push(Step::SetHostname(name.as_str().to_owned()));
         }
-        match self.config.user {
-            User::Root if self.privileged() && self.host.uid != 0 => {
-                self.push(Step::SetIds { uid: 0, gid: 0 });
-            }
-            User::Ids { uid, gid } if self.privileged() => self.push(Step::SetIds { uid, gid }),
-            _ => {}
+        if self.privileged() {
+            self.plan.steps.extend(set_ids(config, self.host));
         }
         self.plan.steps.extend(config.process.locks.iter().cloned().map(Step::Lock));
         self.plan.steps.extend(config.process.gates.start.map(Step::Await));

@@ -79,6 +79,7 @@ fn demand(feature: Feature, world: &World<'_>) -> Result<Option<SandboxConfig>, 
         | Feature::IpcUndefined
         | Feature::HostnameUndefined
         | Feature::UserSame
+        | Feature::GroupsDefault
         | Feature::UtsUndefined
         | Feature::CgroupUndefined
         | Feature::UserNamespaceUndefined
@@ -114,6 +115,7 @@ fn demand(feature: Feature, world: &World<'_>) -> Result<Option<SandboxConfig>, 
         Feature::HostnameNamed => Ok(base().hostname("sandbox")),
         Feature::UserRoot => Ok(base().user(User::Root)),
         Feature::UserIds => Ok(base().user(User::Ids { uid: 4321, gid: 4322 })),
+        Feature::GroupsGiven => Ok(base().groups([4323])),
         Feature::MountBind => {
             mount(Filesystem::Bind { source: world.shared(), recursion: Recursion::Recursive })
         }

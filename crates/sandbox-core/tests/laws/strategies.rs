@@ -195,7 +195,7 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
     (
         (command, option::of(inside_path()), environment(), root, writable),
         (isolation(), isolation(), isolation(), isolation()),
-        (vec(mount(), 0..4), option::of(hostname), user),
+        (vec(mount(), 0..4), option::of(hostname), user, vec(0..70_000_u32, 0..3)),
         (
             isolation(),
             isolation(),
@@ -210,7 +210,7 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
             (config.cwd, config.env, config.root, config.writable) =
                 (what.1, what.2, what.3, what.4);
             (config.mounts, config.network, config.processes, config.ipc) = isolations;
-            (config.extra_mounts, config.hostname, config.user) = place;
+            (config.extra_mounts, config.hostname, config.user, config.groups) = place;
             (config.uts, config.cgroup, config.loopback, config.user_namespace) =
                 (rest.0, rest.1, rest.2, rest.3);
             (config.capabilities, config.seccomp, config.process) = rest.4;

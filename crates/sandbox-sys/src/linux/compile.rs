@@ -239,7 +239,9 @@ fn process(step: &Step) -> io::Result<Option<ProcessAct>> {
             descriptors_file(*descriptor)?;
             ProcessAct::Await(*descriptor)
         }
-        Step::SetIds { uid, gid } => ProcessAct::SetIds { uid: *uid, gid: *gid },
+        Step::SetIds { uid, gid, groups } => {
+            ProcessAct::SetIds { uid: *uid, gid: *gid, groups: groups.clone() }
+        }
         Step::DropCapabilities => ProcessAct::DropCapabilities,
         Step::KeepCapabilities(kept) => {
             ProcessAct::KeepCapabilities(kept.iter().fold(0, |bits, one| bits | 1 << one.number()))

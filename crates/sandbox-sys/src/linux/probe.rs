@@ -86,6 +86,7 @@ impl Prober {
                 support(attempt(&[], &steps), &[], "installing a seccomp filter")
             }
             Ability::MemfdExec => memfd_exec(),
+            Ability::SetIds => return Ok(set_groups_denied().map(Support::No)),
             _ => return Ok(None),
         };
         support.map(Some)
@@ -159,6 +160,14 @@ impl Prober {
         ];
         self.mounting_what(&[Namespace::Mount], steps, "mounting an overlay")
     }
+}
+
+/// Whether nobody may change groups in the caller's user namespace (user_namespaces(7)).
+fn set_groups_denied() -> Option<WhyNot> {
+    let setting = std::fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
+    let denied = || WhyNot::new(Obstacle::Disabled, "setgroups is denied in this user namespace");
+    let remedy = "give the user namespace around us its ids by newuidmap(1) and newgidmap(1)";
+    (setting.trim() == "deny").then(|| denied().remedy(remedy))
 }
 
 /// What is done in most attempts.

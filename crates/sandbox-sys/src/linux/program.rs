@@ -139,6 +139,7 @@ pub(super) enum ProcessAct {
     SetIds {
         uid: u32,
         gid: u32,
+        groups: Vec<u32>,
     },
     DropCapabilities,
     /// A bit for each capability, by its number.

@@ -47,10 +47,10 @@ pub(in crate::linux) fn set_capabilities(sets: &CapabilitySets) -> Result<(), Er
     call(libc::SYS_capset, words).map(drop)
 }
 
-/// setgroups(2) to none, setresgid(2), setresuid(2).
-pub(in crate::linux) fn set_ids(uid: u32, gid: u32) -> Result<(), Errno> {
+/// setgroups(2), setresgid(2), setresuid(2).
+pub(in crate::linux) fn set_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<(), Errno> {
     let (uid, gid) = (uid as usize, gid as usize);
-    call(libc::SYS_setgroups, [0, 0])?;
+    call(libc::SYS_setgroups, [groups.len(), groups.as_ptr() as usize])?;
     call(libc::SYS_setresgid, [gid, gid, gid])?;
     call(libc::SYS_setresuid, [uid, uid, uid]).map(drop)
 }
