@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use sandbox_core::{
-    Ability, Filesystem, Granted, HostFacts, InsidePath, Isolation, Missing, Mount, MountFlag,
-    MountPoint, Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root, SandboxConfig,
-    Session, Setting, Step, Support, User, minimal_dev, protect_host, set_ids,
+    Ability, Console, Filesystem, Granted, HostFacts, InsidePath, Isolation, Missing, Mount,
+    MountFlag, MountPoint, Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root,
+    SandboxConfig, Session, Setting, Step, Support, User, minimal_dev, protect_host, set_ids,
 };
 
 /// The restrictions that file systems of the kernel's own have everywhere.
@@ -95,13 +95,8 @@ impl Planner<'_> {
                 let sysfs = (NewFilesystem::Sysfs, "/sys", Ability::FreshSysfs);
                 self.kernel_files(sysfs, target, &read_only);
             }
-            Filesystem::Dev => {
-                self.make_directory(target);
-                self.plan.steps.extend(minimal_dev(target));
-                if !flags.is_empty() {
-                    self.restrict(target.clone(), Recursion::Recursive, flags);
-                }
-            }
+            Filesystem::Dev => self.dev(target, Console::Bound, flags),
+            Filesystem::DevWithoutConsole => self.dev(target, Console::Absent, flags),
             Filesystem::RemountInPlace => {
                 self.push(Step::RestrictInPlace { target: target.clone(), flags });
             }
@@ -122,6 +117,14 @@ impl Planner<'_> {
         };
         if self.on_linux() && self.mounting() {
             self.plan.steps.extend(protect_host(self.config, uid));
+        }
+    }
+
+    fn dev(&mut self, target: &InsidePath, console: Console, flags: Vec<MountFlag>) {
+        self.make_directory(target);
+        self.plan.steps.extend(minimal_dev(target, console));
+        if !flags.is_empty() {
+            self.restrict(target.clone(), Recursion::Recursive, flags);
         }
     }
 

@@ -197,6 +197,7 @@ fn setting(step: &Step) -> Option<&'static str> {
         | Step::Bind { .. }
         | Step::BindData { .. }
         | Step::BindDescriptor { .. }
+        | Step::BindConsole(_)
         | Step::Mount { .. } => "extra-mounts",
         Step::HoldWritable(_)
         | Step::Find(_)

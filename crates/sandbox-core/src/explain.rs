@@ -100,6 +100,9 @@ impl fmt::Display for Step {
                 let (rest, missing) = (submounts(*recursion), if_present(*missing));
                 write!(f, "bind {}{rest} on {target}{}{missing}", source.display(), Flags(flags))
             }
+            Self::BindConsole(target) => {
+                write!(f, "bind the command's terminal, or else /dev/null, on {target}")
+            }
             Self::Mount { filesystem, target, flags } => {
                 write!(f, "mount {filesystem} on {target}{}", Flags(flags))
             }

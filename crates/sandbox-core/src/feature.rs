@@ -236,7 +236,7 @@ impl Feature {
                 Filesystem::Bind { .. } => Self::MountBind,
                 Filesystem::Proc => Self::MountProc,
                 Filesystem::Tmpfs { .. } => Self::MountTmpfs,
-                Filesystem::Dev => Self::MountDev,
+                Filesystem::Dev | Filesystem::DevWithoutConsole => Self::MountDev,
                 Filesystem::Sysfs => Self::MountSysfs,
                 Filesystem::Mqueue => Self::MountMqueue,
                 Filesystem::Overlay { .. } | Filesystem::TemporaryOverlay { .. } => {

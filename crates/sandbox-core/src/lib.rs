@@ -44,7 +44,7 @@ pub use builder::SandboxConfigBuilder;
 pub use capability::{BackendName, Capabilities, Obstacle, Support, WhyNot};
 pub use command::{CaptureLimit, CommandLine, Environment, Inherit, Input, Output};
 pub use config::{Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable};
-pub use device::minimal_dev;
+pub use device::{Console, minimal_dev};
 pub use error::{ConfigError, Field, Unmet, Unsupported};
 pub use facts::{Ability, HostFacts, Platform, Standing};
 pub use feature::{Feature, Setting};

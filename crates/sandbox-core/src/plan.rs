@@ -160,6 +160,9 @@ pub enum Step {
         /// What it means that the source does not exist.
         missing: Missing,
     },
+    /// Binds the terminal that one of the command's three streams is, the first that is one; where none
+    /// is, `/dev/null`. The host's own console counts as none.
+    BindConsole(InsidePath),
     /// Mounts a new file system.
     Mount {
         /// What.

@@ -65,6 +65,7 @@ fn filesystem() -> impl Strategy<Value = Filesystem> {
         (size, option::of(0..=0o7777_u32))
             .prop_map(|(size, mode)| Filesystem::Tmpfs { size, mode }),
         Just(Filesystem::Dev),
+        Just(Filesystem::DevWithoutConsole),
         Just(Filesystem::Sysfs),
         Just(Filesystem::Mqueue),
         (vec(host_path(), 1..3), option::of(upper))
@@ -214,6 +215,9 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
             (config.uts, config.cgroup, config.loopback, config.user_namespace) =
                 (rest.0, rest.1, rest.2, rest.3);
             (config.capabilities, config.seccomp, config.process) = rest.4;
+            if config.user_namespace != UserNamespace::Undefined {
+                config.groups = Vec::new();
+            }
             if config.processes == Isolation::Isolated && config.user == User::Root {
                 config.process.first = First::Command;
             }

@@ -11,6 +11,7 @@ mod child;
 mod clone;
 mod command;
 mod compile;
+mod console;
 mod files;
 mod filesystems;
 mod hear;

@@ -55,7 +55,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
 
 /// The odd callers that cases start.
 pub(crate) fn roles() -> impl Iterator<Item = &'static Role> {
-    [streams::ROLES, privileges::ROLES, special::ROLES, lifecycle::ROLES, caller::ROLES]
+    [streams::ROLES, dev::ROLES, privileges::ROLES, special::ROLES, lifecycle::ROLES, caller::ROLES]
         .into_iter()
         .flatten()
 }
