@@ -6,7 +6,7 @@ use std::fmt;
 use crate::absent::Missing;
 use crate::mount::{MountFlag, Recursion};
 use crate::plan::{NewFilesystem, Plan, Step};
-use crate::process::{First, Session};
+use crate::process::{First, ListenPid, Session};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,6 +27,9 @@ impl fmt::Display for Plan {
         }
         if self.exec.first == First::Command {
             f.write_str(" (as the first process)")?;
+        }
+        if self.exec.listen_pid == ListenPid::Own {
+            f.write_str(" (with its PID as LISTEN_PID)")?;
         }
         if !self.exec.seccomp.is_empty() {
             write!(f, " (with {} seccomp filters)", self.exec.seccomp.len())?;

@@ -12,7 +12,7 @@ use crate::mount::{MountFlag, OverlayUpper, Recursion};
 use crate::negotiate::{Downgrade, Granted};
 use crate::path::InsidePath;
 use crate::privileges::{Capability, SeccompProgram};
-use crate::process::{First, Session};
+use crate::process::{First, ListenPid, Session};
 
 /// Everything that will be done for one sandbox, in order, before the command runs.
 ///
@@ -319,6 +319,8 @@ pub struct Exec {
     pub first: First,
     /// The caller's descriptors that the command gets, by the same numbers.
     pub descriptors: Vec<i32>,
+    /// Whether its environment says which process it is.
+    pub listen_pid: ListenPid,
     /// Filters of system calls.
     pub seccomp: Vec<SeccompProgram>,
 }
@@ -354,6 +356,7 @@ impl Plan {
             session: config.process.session,
             first: config.process.first,
             descriptors: config.process.descriptors.iter().copied().collect(),
+            listen_pid: config.process.listen_pid,
             seccomp: config.seccomp.clone(),
         };
         Self {

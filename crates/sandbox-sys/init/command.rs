@@ -4,7 +4,7 @@ use core::arch::asm;
 use core::cell::Cell;
 use core::ffi::c_char;
 
-use crate::protocol::{FILTER, LONGEST_FILTER};
+use crate::protocol::{FILTER, LISTEN_PID, LONGEST_FILTER, ListenPidWord, listen_pid};
 use crate::sys::{self, EACCES, EINVAL, ENOENT, ENOTDIR, SIGKILL};
 use crate::{numbers, raw, start};
 
@@ -19,7 +19,9 @@ pub(crate) struct Command<'a> {
     pub(crate) filters: &'a [*const c_char],
     /// argv and envp, each ended by a NULL.
     pub(crate) argv: *const *const c_char,
-    pub(crate) envp: *const *const c_char,
+    pub(crate) envp: *mut *const c_char,
+    /// Put its PID into its environment.
+    pub(crate) tell_pid: bool,
     /// Run it in a session of its own.
     pub(crate) new_session: bool,
     /// The PID of init, if the command has to be killed when init dies.
@@ -68,6 +70,24 @@ impl Command<'_> {
         })
     }
 
+    /// Puts another variable in the place of [`LISTEN_PID`].
+    ///
+    /// # Safety
+    ///
+    /// `variable` must end with a NUL, and last until the command has been executed, or is not wanted any more.
+    unsafe fn set_listen_pid(&self, variable: &[u8]) {
+        let mut slot = self.envp;
+        // SAFETY: envp is an array of strings that ends with a NULL, and nothing else refers to it.
+        unsafe {
+            while !(*slot).is_null() {
+                if start::bytes(*slot).starts_with(LISTEN_PID) {
+                    *slot = variable.as_ptr().cast();
+                }
+                slot = slot.add(1);
+            }
+        }
+    }
+
     /// Like execvp(3): a program that is missing or may not be executed is passed over. Returns
     /// why none could be executed.
     fn execute(&self) -> i32 {
@@ -104,6 +124,11 @@ unsafe extern "C" fn child(attempt: *const Attempt<'_>) -> ! {
         sys::setsid();
     }
     sys::set_signal_mask(sys::NO_SIGNALS);
+    let mut word: ListenPidWord = [0; _];
+    if command.tell_pid {
+        // SAFETY: it ends with a NUL, and is in this frame, which is never left.
+        unsafe { command.set_listen_pid(listen_pid(sys::getpid(), &mut word)) };
+    }
     failure.set(Some(match command.filter() {
         Ok(()) => Failure::of_exec(command.execute()),
         Err(errno) => Failure { errno, detail: FILTER },

@@ -11,10 +11,10 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use sandbox_core::{
     BackendName, Capabilities, Capability, CaptureLimit, CommandLine, Environment, Feature,
-    Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities, Loopback,
-    Missing, Mount, MountFlag, MountPoint, Obstacle, Output, OverlayUpper, ProcessSettings,
-    Recursion, Root, SandboxConfig, SeccompProgram, Session, Setting, Support, User, UserNamespace,
-    WhyNot, Writable,
+    Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities,
+    ListenPid, Loopback, Missing, Mount, MountFlag, MountPoint, Obstacle, Output, OverlayUpper,
+    ProcessSettings, Recursion, Root, SandboxConfig, SeccompProgram, Session, Setting, Support,
+    User, UserNamespace, WhyNot, Writable,
 };
 
 pub(crate) const BACKEND: BackendName = BackendName::new("test-backend");
@@ -113,14 +113,17 @@ fn odd_settings() -> impl Strategy<Value = (KeptCapabilities, Vec<SeccompProgram
         btree_set(3..1024_i32, 0..3),
         (descriptor(), descriptor()),
         vec(inside_path(), 0..2),
+        select(vec![ListenPid::AsGiven, ListenPid::Own]),
     );
-    let process = process.prop_map(|(argv0, candidates, session, descriptors, gates, locks)| {
-        let mut process = ProcessSettings::default();
-        (process.argv0, process.cwd_candidates, process.session) = (argv0, candidates, session);
-        (process.gates.ids_mapped, process.gates.start) = gates;
-        (process.descriptors, process.locks) = (descriptors, locks);
-        process
-    });
+    let process =
+        process.prop_map(|(argv0, candidates, session, descriptors, gates, locks, pid)| {
+            let mut process = ProcessSettings::default();
+            (process.argv0, process.cwd_candidates, process.session) = (argv0, candidates, session);
+            (process.gates.ids_mapped, process.gates.start) = gates;
+            (process.descriptors, process.locks) = (descriptors, locks);
+            process.listen_pid = pid;
+            process
+        });
     (capabilities, vec(program, 0..2), process)
 }
 

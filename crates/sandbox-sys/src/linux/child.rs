@@ -18,7 +18,8 @@ use super::init_file::InitFile;
 use super::kernel::{self, Errno};
 use super::program::{Descriptors, Image, Program};
 use super::protocol::{
-    ARGV_CANDIDATES, ARGV_PARAMETERS, NEW_SESSION, OWN_PID_NAMESPACE, Parameters, Record,
+    ARGV_CANDIDATES, ARGV_PARAMETERS, ListenPidWord, NEW_SESSION, OWN_PID_NAMESPACE, Parameters,
+    Record, TELL_PID, listen_pid,
 };
 
 /// Steps beyond those of any plan.
@@ -97,7 +98,7 @@ impl Order<'_> {
             socket,
             caller_pidfd: caller,
             children,
-            flags: self.init_flags,
+            flags: self.init_flags | image.listen_pid.map_or(0, |_| TELL_PID),
             candidates: image.candidates,
             filters: image.filters,
             exec_step: EXECUTE.cast_signed(),
@@ -164,6 +165,12 @@ impl Order<'_> {
             if let Err(errno) = kernel::filter_system_calls(program) {
                 return (FILTER_COMMAND, errno);
             }
+        }
+        let mut word: ListenPidWord = [0; _];
+        if let Some(slot) = image.listen_pid.and_then(|slot| image.envp.get(slot)) {
+            // The slot is this child's alone, and the word on its stack until it has executed.
+            let variable = listen_pid(kernel::own_pid(), &mut word).as_ptr();
+            slot.store(variable.cast_mut().cast(), Relaxed);
         }
         (EXECUTE, execute_first(image))
     }

@@ -4,10 +4,10 @@ use std::ffi::CString;
 use std::fmt::Write;
 use std::sync::atomic::AtomicPtr;
 
-use sandbox_core::{Exec, SeccompProgram};
+use sandbox_core::{Exec, ListenPid, SeccompProgram};
 
 use super::program::Image;
-use super::protocol::INIT_NAME;
+use super::protocol::{INIT_NAME, LISTEN_PID};
 use crate::error::SpawnError;
 use crate::words::Words;
 
@@ -16,7 +16,7 @@ pub(super) const PWD: &[u8] = b"PWD=";
 
 /// Compiles an exec.
 pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
-    let Words { candidates, arguments, variables } = Words::of(exec)?;
+    let Words { candidates, arguments, mut variables } = Words::of(exec)?;
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     let (programs, filters) = (count(candidates.len()), count(exec.seccomp.len()));
     // The second word has init's parameters, which the child puts in.
@@ -25,6 +25,13 @@ pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
     strings.extend(exec.seccomp.iter().map(hexadecimal));
     strings.extend(arguments);
     let words = strings.len();
+    let tells_pid = exec.listen_pid == ListenPid::Own;
+    if tells_pid {
+        // The number is known once there is the process.
+        variables.retain(|variable| !variable.to_bytes().starts_with(LISTEN_PID));
+        variables.push(CString::new(LISTEN_PID).unwrap_or_default());
+    }
+    let listen_pid = tells_pid.then(|| variables.len() - 1);
     let pwd = variables.iter().position(|variable| variable.to_bytes().starts_with(PWD));
     strings.extend(variables);
     let pointers = |strings: &[CString]| {
@@ -36,6 +43,7 @@ pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
         argv: pointers(&strings[..words]),
         envp: pointers(&strings[words..]),
         pwd,
+        listen_pid,
         candidates: programs,
         filters,
         programs: exec.seccomp.iter().map(instructions).collect(),

@@ -175,6 +175,8 @@ pub(super) struct Image {
     pub(super) envp: Vec<AtomicPtr<libc::c_char>>,
     /// Which of these is `PWD`, if one is.
     pub(super) pwd: Option<usize>,
+    /// Which is `LISTEN_PID`, to which a number has to be added.
+    pub(super) listen_pid: Option<usize>,
     pub(super) candidates: i32,
     /// Filters for the command, as words of init's (see the protocol).
     pub(super) filters: i32,

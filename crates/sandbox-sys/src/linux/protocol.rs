@@ -28,6 +28,9 @@ pub(crate) const NEW_SESSION: i32 = 1 << 0;
 /// Init is PID 1 of a PID namespace: when it exits, the kernel kills all the others.
 pub(crate) const OWN_PID_NAMESPACE: i32 = 1 << 1;
 
+/// The command finds its PID in its environment: [`LISTEN_PID`].
+pub(crate) const TELL_PID: i32 = 1 << 2;
+
 /// The PARAMETERS argument: decimal numbers in this order, separated by `:`.
 ///
 /// File descriptors 0 to 2 are always the command's, so none of init's own may be among them.
@@ -39,7 +42,7 @@ pub(crate) struct Parameters {
     pub(crate) caller_pidfd: i32,
     /// Init's `/proc/self/task/TID/children`, or -1. Used without a PID namespace only.
     pub(crate) children: i32,
-    /// [`NEW_SESSION`], [`OWN_PID_NAMESPACE`].
+    /// [`NEW_SESSION`], [`OWN_PID_NAMESPACE`], [`TELL_PID`].
     pub(crate) flags: i32,
     /// How many CANDIDATEs there are.
     pub(crate) candidates: i32,
@@ -57,28 +60,14 @@ impl Parameters {
     /// that does this.
     pub(crate) fn encode<'a>(&self, buffer: &'a mut [u8; Self::MAX_LEN]) -> &'a CStr {
         let Self { socket, caller_pidfd, children, flags, candidates, filters, exec_step } = *self;
-        let mut start = buffer.len();
+        let mut text = Backwards { start: buffer.len(), buffer };
         let mut end = 0;
-        let mut prepend = |byte| {
-            start -= 1;
-            buffer[start] = byte;
-        };
         for number in [exec_step, filters, candidates, flags, children, caller_pidfd, socket] {
-            prepend(end);
+            text.prepend(end);
             end = b':';
-            let mut rest = number.unsigned_abs();
-            loop {
-                prepend(b"0123456789"[(rest % 10) as usize]);
-                rest /= 10;
-                if rest == 0 {
-                    break;
-                }
-            }
-            if number < 0 {
-                prepend(b'-');
-            }
+            text.prepend_decimal(number);
         }
-        CStr::from_bytes_until_nul(&buffer[start..]).unwrap_or_default()
+        CStr::from_bytes_until_nul(text.into_bytes()).unwrap_or_default()
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
@@ -96,6 +85,56 @@ impl Parameters {
         };
         fields.next().is_none().then_some(parameters)
     }
+}
+
+/// A text that is written from its end, without allocating. What does not fit is left out: init has no code
+/// for panics.
+struct Backwards<'a> {
+    buffer: &'a mut [u8],
+    start: usize,
+}
+
+impl<'a> Backwards<'a> {
+    fn prepend(&mut self, byte: u8) {
+        self.start = self.start.saturating_sub(1);
+        if let Some(place) = self.buffer.get_mut(self.start) {
+            *place = byte;
+        }
+    }
+
+    fn prepend_decimal(&mut self, number: i32) {
+        let mut rest = number.unsigned_abs();
+        loop {
+            self.prepend(b'0' + (rest % 10) as u8);
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if number < 0 {
+            self.prepend(b'-');
+        }
+    }
+
+    fn into_bytes(self) -> &'a [u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// How the variable begins that says which process the command is; in init's environment nothing follows.
+pub(crate) const LISTEN_PID: &[u8] = b"LISTEN_PID=";
+
+/// Room for that variable: a number of ten digits, and the NUL.
+pub(crate) type ListenPidWord = [u8; LISTEN_PID.len() + 11];
+
+/// The variable, whole, with its NUL. Plain digits: who reads them may take a leading zero for octal, and a blank for a
+/// mistake.
+pub(crate) fn listen_pid(pid: i32, word: &mut ListenPidWord) -> &[u8] {
+    let mut text = Backwards { start: word.len(), buffer: word };
+    text.prepend(0);
+    text.prepend_decimal(pid);
+    LISTEN_PID.iter().rev().for_each(|byte| text.prepend(*byte));
+    text.into_bytes()
 }
 
 /// Reads a decimal number, by hand: `str::parse` would bring Unicode tables into init.
@@ -278,6 +317,13 @@ mod tests {
             let text = parameters.encode(&mut buffer);
             assert_eq!(Parameters::decode(text.to_bytes()), Some(parameters));
         }
+    }
+
+    #[test]
+    fn the_variable_is_plain_digits() {
+        let mut word = [0xff; LISTEN_PID.len() + 11];
+        assert_eq!(listen_pid(1, &mut word), b"LISTEN_PID=1\0");
+        assert_eq!(listen_pid(i32::MAX, &mut word), b"LISTEN_PID=2147483647\0");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod network;
 mod privileges;
 mod processes;
 mod root;
+mod sockets;
 mod special;
 mod streams;
 mod targets;
@@ -45,6 +46,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         ids::CASES,
         privileges::CASES,
         special::CASES,
+        sockets::CASES,
         lifecycle::CASES,
         caller::CASES,
         bad_input::CASES,
@@ -55,9 +57,17 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
 
 /// The odd callers that cases start.
 pub(crate) fn roles() -> impl Iterator<Item = &'static Role> {
-    [streams::ROLES, dev::ROLES, privileges::ROLES, special::ROLES, lifecycle::ROLES, caller::ROLES]
-        .into_iter()
-        .flatten()
+    [
+        streams::ROLES,
+        dev::ROLES,
+        privileges::ROLES,
+        special::ROLES,
+        sockets::ROLES,
+        lifecycle::ROLES,
+        caller::ROLES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 #[cfg(test)]
