@@ -11,6 +11,8 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
         _ => host.can(Ability::Chroot),
     };
     let (mounting, private) = (mounting(host), private_mounting(host));
+    // Elsewhere than on Linux there are no cgroups, which is the reason to name.
+    let limiting = |ability| base.and(&host.can(ability)).and(&private);
     let root = if host.uid == 0 { Support::Yes } else { host.can(Ability::SetIds) };
     Capabilities::none(name)
         .with(
@@ -30,6 +32,9 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::UserNamespaceUndefined,
                 Feature::CapabilitiesNone,
                 Feature::SeccompNone,
+                Feature::MemoryUnlimited,
+                Feature::CpuUnlimited,
+                Feature::ProcessesUnlimited,
                 Feature::ProcessPlain,
             ],
             &base,
@@ -41,6 +46,9 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
             &[Feature::MountsIsolated, Feature::MountDev, Feature::MountSysfs, Feature::MountFlags],
             &base.and(&private),
         )
+        .with(&[Feature::MemoryLimited], &limiting(Ability::LimitMemory))
+        .with(&[Feature::CpuLimited], &limiting(Ability::LimitCpu))
+        .with(&[Feature::ProcessesLimited], &limiting(Ability::LimitProcesses))
         .with(&[Feature::RootEmpty], &never("needs a directory for the root"))
         .with(
             &[Feature::WritableOnly, Feature::WritableNothing],

@@ -49,7 +49,10 @@ impl Planner<'_> {
     }
 
     fn mounting(&self) -> bool {
-        self.config.mounts == Isolation::Isolated || !self.config.extra_mounts.is_empty()
+        let config = self.config;
+        config.mounts == Isolation::Isolated
+            || !config.extra_mounts.is_empty()
+            || !config.limits.is_none()
     }
 
     fn root(&mut self) {

@@ -2,8 +2,8 @@
 //! beside them.
 
 use sandbox_core::{
-    CommandLine, Environment, Hostname, Input, InsidePath, Isolation, KeptCapabilities, Loopback,
-    Mount, Output, ProcessSettings, Root, SeccompProgram, User, UserNamespace, Writable,
+    CommandLine, Environment, Hostname, Input, InsidePath, Isolation, KeptCapabilities, Limits,
+    Loopback, Mount, Output, ProcessSettings, Root, SeccompProgram, User, UserNamespace, Writable,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -35,6 +35,7 @@ pub(crate) struct ConfigFile {
     pub(crate) user_namespace: Option<UserNamespace>,
     pub(crate) capabilities: Option<KeptCapabilities>,
     pub(crate) seccomp: Vec<SeccompProgram>,
+    pub(crate) limits: Limits,
     pub(crate) process: Option<ProcessSettings>,
     pub(crate) stdin: Option<Input>,
     pub(crate) stdout: Option<Output>,

@@ -7,6 +7,7 @@ use clap::{Args, Parser, ValueEnum};
 use sandbox_core::{Feature, Isolation, Setting};
 
 use crate::mount_flags::MountFlags;
+use crate::quantity;
 
 const LEVEL: &str = "LEVEL";
 
@@ -65,6 +66,8 @@ pub(crate) struct Flags {
     pub(crate) place: PlaceFlags,
     #[command(flatten)]
     pub(crate) isolation: IsolationFlags,
+    #[command(flatten)]
+    pub(crate) limits: LimitFlags,
     #[command(flatten)]
     pub(crate) mounts: MountFlags,
     #[command(flatten)]
@@ -125,6 +128,21 @@ pub(crate) struct IsolationFlags {
     /// Nothing can be written
     #[arg(long, conflicts_with = "writable")]
     pub(crate) read_only: bool,
+}
+
+/// How much of the host's resources all of the sandbox may use.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitFlags {
+    /// Memory, in bytes or with K, M, G, Ki, Mi, Gi
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
+    pub(crate) memory: Option<u64>,
+    /// Processors, such as 0.5 or 2
+    #[arg(long, value_name = "N", value_parser = quantity::thousandths)]
+    pub(crate) cpu: Option<u32>,
+    /// Processes and threads at the same time
+    #[arg(long, value_name = "N", value_parser = quantity::count)]
+    pub(crate) processes_max: Option<u32>,
 }
 
 /// How the request is met.

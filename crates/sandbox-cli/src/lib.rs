@@ -26,6 +26,7 @@ mod flags;
 mod misuse;
 mod mount_flags;
 mod preset;
+mod quantity;
 mod render;
 mod report;
 mod resolve;

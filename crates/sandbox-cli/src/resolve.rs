@@ -45,7 +45,7 @@ pub(crate) fn resolve(
     variable: Option<OsString>,
 ) -> Result<Request, CliError> {
     streams_for_a_program(&file)?;
-    let Flags { root, command, place, isolation, mounts, choice, .. } = flags;
+    let Flags { root, command, place, isolation, limits, mounts, choice, .. } = flags;
     let command = if command.is_empty() {
         file.command.ok_or(CliError::NoCommand)?
     } else {
@@ -84,6 +84,10 @@ pub(crate) fn resolve(
     replace(&mut config.network, isolation.network.map(Into::into));
     replace(&mut config.processes, isolation.processes.map(Into::into));
     replace(&mut config.ipc, isolation.ipc.map(Into::into));
+    config.limits = file.limits;
+    config.limits.memory = limits.memory.or(config.limits.memory);
+    config.limits.cpu = limits.cpu.or(config.limits.cpu);
+    config.limits.processes = limits.processes_max.or(config.limits.processes);
     if let Some(name) = &isolation.hostname {
         config.hostname = Some(Hostname::new(name)?);
     }
@@ -337,6 +341,21 @@ mod tests {
         let flags = Flags::try_parse_from(flags).unwrap();
         let request = resolve(flags, ConfigFile::default(), Some("bubblewrap".into())).unwrap();
         assert_eq!((request.preference, request.config.user), (named("chroot"), User::Same));
+    }
+
+    #[test]
+    fn limits_and_groups() {
+        let file = "groups = [4]\nlimits = { memory = 1024, cpu = 250 }";
+        let filed = config(file, &["/", "true"]);
+        let limits = |config: &SandboxConfig| {
+            (config.limits.memory, config.limits.cpu, config.limits.processes)
+        };
+        assert_eq!((limits(&filed), filed.groups), ((Some(1024), Some(250), None), vec![4]));
+        let words = ["--memory", "2Ki", "--processes-max", "9", "--group", "5", "/", "true"];
+        let both = config(file, &words);
+        assert_eq!((limits(&both), both.groups), ((Some(2048), Some(250), Some(9)), vec![4, 5]));
+        let error = request("limits = { cpu = 0 }", &["/", "true"]).unwrap_err();
+        assert!(error.starts_with("limits.cpu \"0\" is not valid"), "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::command::{CommandLine, Environment, Input, Output};
 use crate::config::{Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable};
 use crate::error::ConfigError;
 use crate::hostname::Hostname;
+use crate::limits::Limits;
 use crate::mount::Mount;
 use crate::path::InsidePath;
 use crate::privileges::{KeptCapabilities, SeccompProgram};
@@ -166,6 +167,12 @@ impl SandboxConfigBuilder {
     #[must_use]
     pub fn seccomp(self, program: SeccompProgram) -> Self {
         self.set(|config| config.seccomp.push(program))
+    }
+
+    /// How much of the host's resources it may use.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        self.set(|config| config.limits = limits)
     }
 
     /// What kind of process the command is.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::command::{CommandLine, Environment, Input, Output};
 use crate::error::{ConfigError, Field};
 use crate::hostname::Hostname;
+use crate::limits::Limits;
 use crate::mount::Mount;
 use crate::os_text::{OsText, has_nul};
 use crate::path::InsidePath;
@@ -82,6 +83,9 @@ pub struct SandboxConfig {
     /// Filters of system calls, installed in order right before the command. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seccomp: Vec<SeccompProgram>,
+    /// How much of the host's resources it may use. Default: as much as the caller.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
     /// What kind of process the command is.
     #[serde(default, skip_serializing_if = "ProcessSettings::is_default")]
     pub process: ProcessSettings,
@@ -282,6 +286,7 @@ impl SandboxConfig {
             user_namespace: UserNamespace::default(),
             capabilities: KeptCapabilities::default(),
             seccomp: Vec::new(),
+            limits: Limits::default(),
             process: ProcessSettings::default(),
             stdin: Input::default(),
             stdout: Output::default(),
@@ -311,6 +316,7 @@ impl SandboxConfig {
         for (index, mount) in self.extra_mounts.iter().enumerate() {
             mount.validate(&Field::new(format!("extra_mounts[{index}]")))?;
         }
+        self.limits.validate()?;
         self.process.validate(self)?;
         if let Input::File(path) = &self.stdin {
             host_path(path, "stdin")?;

@@ -15,6 +15,9 @@ impl fmt::Display for Plan {
             let names: Vec<_> = self.namespaces.iter().map(ToString::to_string).collect();
             writeln!(f, "new namespaces: {}", names.join(", "))?;
         }
+        if !self.limits.is_none() {
+            writeln!(f, "limits: {}", self.limits)?;
+        }
         for (number, step) in (1..).zip(&self.steps) {
             writeln!(f, "{number:3}. {step}")?;
         }

@@ -40,6 +40,12 @@ pub enum Setting {
     Capabilities,
     /// `seccomp`
     Seccomp,
+    /// `limits.memory`
+    Memory,
+    /// `limits.cpu`
+    Cpu,
+    /// `limits.processes`
+    ProcessesMax,
     /// `process`
     Process,
 }
@@ -62,6 +68,9 @@ impl fmt::Display for Setting {
             Self::UserNamespace => "user-namespace",
             Self::Capabilities => "capabilities",
             Self::Seccomp => "seccomp",
+            Self::Memory => "memory",
+            Self::Cpu => "cpu",
+            Self::ProcessesMax => "processes-max",
             Self::Process => "process",
         })
     }
@@ -178,6 +187,18 @@ features! {
     SeccompNone = Seccomp "none",
     /// Filters of the caller's.
     SeccompPrograms = Seccomp "programs",
+    /// As much memory as the caller.
+    MemoryUnlimited = Memory "unlimited",
+    /// A limit of memory.
+    MemoryLimited = Memory "limited",
+    /// As much time on processors as the caller.
+    CpuUnlimited = Cpu "unlimited",
+    /// A limit of the time on processors.
+    CpuLimited = Cpu "limited",
+    /// As many processes as the caller.
+    ProcessesUnlimited = ProcessesMax "unlimited",
+    /// A limit of the number of processes.
+    ProcessesLimited = ProcessesMax "limited",
     /// The command, in the caller's session or one of its own, below an init.
     ProcessPlain = Process "plain",
     /// More: it is PID 1, gets descriptors, is told when to start, or holds locks.
@@ -223,6 +244,18 @@ impl Feature {
                 KeptCapabilities::All => Self::CapabilitiesAll,
             },
             if config.seccomp.is_empty() { Self::SeccompNone } else { Self::SeccompPrograms },
+            match config.limits.memory {
+                None => Self::MemoryUnlimited,
+                Some(_) => Self::MemoryLimited,
+            },
+            match config.limits.cpu {
+                None => Self::CpuUnlimited,
+                Some(_) => Self::CpuLimited,
+            },
+            match config.limits.processes {
+                None => Self::ProcessesUnlimited,
+                Some(_) => Self::ProcessesLimited,
+            },
             if config.process.is_plain() { Self::ProcessPlain } else { Self::ProcessSpecial },
             match config.user {
                 User::Same => Self::UserSame,

@@ -8,6 +8,7 @@ use crate::absent::Missing;
 use crate::capability::BackendName;
 use crate::command::{CommandLine, Environment, Input, Output};
 use crate::feature::Setting;
+use crate::limits::Limits;
 use crate::mount::{MountFlag, OverlayUpper, Recursion};
 use crate::negotiate::{Downgrade, Granted};
 use crate::path::InsidePath;
@@ -24,6 +25,8 @@ pub struct Plan {
     pub backend: BackendName,
     /// The namespaces that the child is created in.
     pub namespaces: Vec<Namespace>,
+    /// What holds the child and all that comes of it, before its first step.
+    pub limits: Limits,
     /// What the child does, in order.
     pub steps: Vec<Step>,
     /// What is executed at the end.
@@ -362,6 +365,7 @@ impl Plan {
         Self {
             backend: granted.backend(),
             namespaces: Vec::new(),
+            limits: config.limits,
             steps: Vec::new(),
             exec,
             notes: Vec::new(),

@@ -33,6 +33,9 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::CapabilitiesSome,
                 Feature::CapabilitiesAll,
                 Feature::SeccompNone,
+                Feature::MemoryUnlimited,
+                Feature::CpuUnlimited,
+                Feature::ProcessesUnlimited,
                 Feature::ProcessPlain,
                 Feature::ProcessSpecial,
             ],
@@ -73,6 +76,9 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
             &with(Ability::UserNamespace),
         )
         .with(&[Feature::SeccompPrograms], &with(Ability::Seccomp))
+        .with(&[Feature::MemoryLimited], &mounting_with(Ability::LimitMemory))
+        .with(&[Feature::CpuLimited], &mounting_with(Ability::LimitCpu))
+        .with(&[Feature::ProcessesLimited], &mounting_with(Ability::LimitProcesses))
         .with(&[Feature::UserRoot], &base.and(&becoming(host, Target::Root)))
         .with(&[Feature::UserIds], &base.and(&becoming(host, Target::Others)))
         .with(&[Feature::GroupsGiven], &base.and(&groups(host)))

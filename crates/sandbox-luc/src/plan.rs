@@ -79,6 +79,7 @@ impl Planner<'_> {
             || config.ipc == Isolation::Isolated
             || !config.extra_mounts.is_empty()
             || !config.process.locks.is_empty()
+            || !config.limits.is_none()
     }
 
     fn namespaces(&mut self) {

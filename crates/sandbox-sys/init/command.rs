@@ -4,7 +4,8 @@ use core::arch::asm;
 use core::cell::Cell;
 use core::ffi::c_char;
 
-use crate::protocol::{FILTER, LISTEN_PID, LONGEST_FILTER, ListenPidWord, listen_pid};
+use crate::protocol::{FILTER, LIMIT, LISTEN_PID, LONGEST_FILTER};
+use crate::protocol::{ListenPidWord, limit, listen_pid};
 use crate::sys::{self, EACCES, EINVAL, ENOENT, ENOTDIR, SIGKILL};
 use crate::{numbers, raw, start};
 
@@ -17,6 +18,8 @@ pub(crate) struct Command<'a> {
     pub(crate) candidates: &'a [*const c_char],
     /// Filters of system calls, in hexadecimal.
     pub(crate) filters: &'a [*const c_char],
+    /// What is written before it starts, to limit it.
+    pub(crate) limits: &'a [*const c_char],
     /// argv and envp, each ended by a NULL.
     pub(crate) argv: *const *const c_char,
     pub(crate) envp: *mut *const c_char,
@@ -34,7 +37,7 @@ struct Attempt<'a> {
     failure: Cell<Option<Failure>>,
 }
 
-/// Why a command could not be started: an errno, and [`FILTER`] where the filters are why.
+/// Why a command could not be started: an errno, and [`FILTER`] or [`LIMIT`] where one of these is why.
 #[derive(Clone, Copy)]
 pub(crate) struct Failure {
     pub(crate) errno: i32,
@@ -50,6 +53,7 @@ impl Failure {
 impl Command<'_> {
     /// Starts the command and returns its PID.
     pub(crate) fn start(&self) -> Result<i32, Failure> {
+        self.limit().map_err(|errno| Failure { errno, detail: LIMIT })?;
         let attempt = Attempt { command: self, failure: Cell::new(None) };
         // SAFETY: `child` does not return.
         let pid = raw::result(unsafe { vfork(&raw const attempt) }).map_err(Failure::of_exec)?;
@@ -57,6 +61,17 @@ impl Command<'_> {
             None => Ok(pid as i32),
             Some(failure) => Err(failure),
         }
+    }
+
+    /// Writes what limits it; nobody can take that back by these descriptors.
+    fn limit(&self) -> sys::Result<()> {
+        self.limits.iter().try_for_each(|&text| {
+            // SAFETY: an element of argv before the command's words, so not its NULL.
+            let (fd, value) = limit(unsafe { start::bytes(text) }).ok_or(EINVAL)?;
+            let written = sys::write(fd, value);
+            sys::close_range(fd, fd);
+            written.map(drop)
+        })
     }
 
     /// Installs the filters, in order.

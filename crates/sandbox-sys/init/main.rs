@@ -53,12 +53,14 @@ fn prepare(
     let count = usize::try_from(parameters.candidates).ok()?;
     let (candidates, argv) = argv.get(ARGV_CANDIDATES..)?.split_at_checked(count)?;
     let (filters, argv) = argv.split_at_checked(usize::try_from(parameters.filters).ok()?)?;
+    let (limits, argv) = argv.split_at_checked(usize::try_from(parameters.limits).ok()?)?;
     // What is left is the command's argv, at least its NULL.
     let argv = argv.first()?;
     let own_pid_namespace = parameters.flags & OWN_PID_NAMESPACE != 0;
     let command = Command {
         candidates,
         filters,
+        limits,
         argv,
         envp,
         new_session: parameters.flags & NEW_SESSION != 0,

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use sandbox_core::{
     BackendName, Capabilities, Capability, CaptureLimit, CommandLine, Environment, Feature,
-    Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities,
+    Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities, Limits,
     ListenPid, Loopback, Missing, Mount, MountFlag, MountPoint, Obstacle, Output, OverlayUpper,
     ProcessSettings, Recursion, Root, SandboxConfig, SeccompProgram, Session, Setting, Support,
     User, UserNamespace, WhyNot, Writable,
@@ -163,6 +163,17 @@ pub(crate) fn environment() -> impl Strategy<Value = Environment> {
     })
 }
 
+fn limits() -> impl Strategy<Value = Limits> {
+    let memory = option::of(1..1_u64 << 50);
+    (memory, option::of(1..100_000_u32), option::of(1..100_000_u32)).prop_map(
+        |(memory, cpu, processes)| {
+            let mut limits = Limits::default();
+            (limits.memory, limits.cpu, limits.processes) = (memory, cpu, processes);
+            limits
+        },
+    )
+}
+
 fn output() -> impl Strategy<Value = Output> {
     prop_oneof![
         Just(Output::default()),
@@ -199,7 +210,7 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
     (
         (command, option::of(inside_path()), environment(), root, writable),
         (isolation(), isolation(), isolation(), isolation()),
-        (vec(mount(), 0..4), option::of(hostname), user, vec(0..70_000_u32, 0..3)),
+        (vec(mount(), 0..4), option::of(hostname), user, vec(0..70_000_u32, 0..3), limits()),
         (
             isolation(),
             isolation(),
@@ -214,7 +225,8 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
             (config.cwd, config.env, config.root, config.writable) =
                 (what.1, what.2, what.3, what.4);
             (config.mounts, config.network, config.processes, config.ipc) = isolations;
-            (config.extra_mounts, config.hostname, config.user, config.groups) = place;
+            (config.extra_mounts, config.hostname, config.user) = (place.0, place.1, place.2);
+            (config.groups, config.limits) = (place.3, place.4);
             (config.uts, config.cgroup, config.loopback, config.user_namespace) =
                 (rest.0, rest.1, rest.2, rest.3);
             (config.capabilities, config.seccomp, config.process) = rest.4;

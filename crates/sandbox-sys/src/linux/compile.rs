@@ -20,10 +20,10 @@ use super::terminal;
 use crate::error::SpawnError;
 use crate::words::c_string;
 
-/// Compiles all of a plan.
-pub(super) fn program(plan: &Plan) -> Result<Program, SpawnError> {
+/// Compiles all of a plan. `limits` are words for the init.
+pub(super) fn program(plan: &Plan, limits: Vec<CString>) -> Result<Program, SpawnError> {
     let mut program = steps_of(&plan.steps, Some(&plan.exec))?;
-    program.exec = Some(image(&plan.exec)?);
+    program.exec = Some(image(&plan.exec, limits)?);
     Ok(program)
 }
 

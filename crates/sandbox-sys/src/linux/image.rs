@@ -14,15 +14,17 @@ use crate::words::Words;
 /// The variable that names the working directory, as far as it is known.
 pub(super) const PWD: &[u8] = b"PWD=";
 
-/// Compiles an exec.
-pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
+/// Compiles an exec. `limits` are words for the init.
+pub(super) fn image(exec: &Exec, limits: Vec<CString>) -> Result<Image, SpawnError> {
     let Words { candidates, arguments, mut variables } = Words::of(exec)?;
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     let (programs, filters) = (count(candidates.len()), count(exec.seccomp.len()));
+    let limit_words = count(limits.len());
     // The second word has init's parameters, which the child puts in.
     let mut strings = vec![INIT_NAME.to_owned(), CString::default()];
     strings.extend(candidates);
     strings.extend(exec.seccomp.iter().map(hexadecimal));
+    strings.extend(limits);
     strings.extend(arguments);
     let words = strings.len();
     let tells_pid = exec.listen_pid == ListenPid::Own;
@@ -46,6 +48,7 @@ pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
         listen_pid,
         candidates: programs,
         filters,
+        limits: limit_words,
         programs: exec.seccomp.iter().map(instructions).collect(),
         descriptors: exec.descriptors.clone(),
         _strings: strings,

@@ -7,6 +7,7 @@
 //! ```
 
 mod act;
+mod cgroup;
 mod child;
 mod clone;
 mod command;

@@ -180,6 +180,8 @@ pub(super) struct Image {
     pub(super) candidates: i32,
     /// Filters for the command, as words of init's (see the protocol).
     pub(super) filters: i32,
+    /// What the init writes to limit memory, as words of its.
+    pub(super) limits: i32,
     /// The same for a command that is the first process: init's words are passed over.
     pub(super) programs: Vec<Vec<libc::sock_filter>>,
     /// Descriptors that the command gets.

@@ -3,11 +3,12 @@
 //! Init's command line:
 //!
 //! ```text
-//! sandbox-init PARAMETERS CANDIDATE... FILTER... COMMAND-ARGV...
+//! sandbox-init PARAMETERS CANDIDATE... FILTER... LIMIT... COMMAND-ARGV...
 //! ```
 //!
 //! where the candidates are the absolute paths to try as the command's program, in order, and the filters
-//! are seccomp programs for the command, in hexadecimal: a word can hold no NUL.
+//! are seccomp programs for the command, in hexadecimal: a word can hold no NUL. A limit is a descriptor, a
+//! `:`, and what init writes to it before it starts the command.
 //! Init's environment is the command's. Afterwards they talk over a `SOCK_SEQPACKET` socket:
 //! init sends a [`Record`], the caller sends a [`Message`].
 //!
@@ -48,21 +49,26 @@ pub(crate) struct Parameters {
     pub(crate) candidates: i32,
     /// How many FILTERs there are.
     pub(crate) filters: i32,
+    /// How many LIMITs there are.
+    pub(crate) limits: i32,
     /// The `step` of [`Record::Failed`] when no candidate could be executed.
     pub(crate) exec_step: i32,
 }
 
 impl Parameters {
-    /// Room for seven times `-2147483648` and a separator or the final NUL.
-    pub(crate) const MAX_LEN: usize = 7 * 12;
+    /// Room for eight times `-2147483648` and a separator or the final NUL.
+    pub(crate) const MAX_LEN: usize = 8 * 12;
 
     /// Writes the argument at the end of `buffer`, without allocating: it may be a forked child
     /// that does this.
     pub(crate) fn encode<'a>(&self, buffer: &'a mut [u8; Self::MAX_LEN]) -> &'a CStr {
-        let Self { socket, caller_pidfd, children, flags, candidates, filters, exec_step } = *self;
+        let Self { socket, caller_pidfd, children, flags, candidates, filters, limits, exec_step } =
+            *self;
         let mut text = Backwards { start: buffer.len(), buffer };
         let mut end = 0;
-        for number in [exec_step, filters, candidates, flags, children, caller_pidfd, socket] {
+        for number in
+            [exec_step, limits, filters, candidates, flags, children, caller_pidfd, socket]
+        {
             text.prepend(end);
             end = b':';
             text.prepend_decimal(number);
@@ -81,6 +87,7 @@ impl Parameters {
             flags: next()?,
             candidates: next()?,
             filters: next()?,
+            limits: next()?,
             exec_step: next()?,
         };
         fields.next().is_none().then_some(parameters)
@@ -137,6 +144,13 @@ pub(crate) fn listen_pid(pid: i32, word: &mut ListenPidWord) -> &[u8] {
     text.into_bytes()
 }
 
+/// Reads a LIMIT: the descriptor, and what to write.
+pub(crate) fn limit(text: &[u8]) -> Option<(i32, &[u8])> {
+    let colon = text.iter().position(|byte| *byte == b':')?;
+    let (descriptor, value) = text.split_at_checked(colon)?;
+    Some((decimal(descriptor)?, value.get(1..)?))
+}
+
 /// Reads a decimal number, by hand: `str::parse` would bring Unicode tables into init.
 fn decimal(text: &[u8]) -> Option<i32> {
     let (sign, digits) = match text {
@@ -155,8 +169,8 @@ fn decimal(text: &[u8]) -> Option<i32> {
 /// What init, or the child that sets the sandbox up, tells the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
-    /// The command could not be started. Nothing follows. `detail` is [`FILTER`] where it was the
-    /// filters of system calls.
+    /// The command could not be started. Nothing follows. `detail` is [`FILTER`] or [`LIMIT`]
+    /// where it was these.
     Failed { step: u32, errno: i32, detail: u32 },
     /// An open file is passed along, for the caller to keep as long as the sandbox lives.
     Kept,
@@ -176,6 +190,9 @@ pub(crate) enum Record {
 
 /// The `detail` of a command that could not be filtered.
 pub(crate) const FILTER: u32 = 1;
+
+/// The `detail` of a command whose memory could not be limited.
+pub(crate) const LIMIT: u32 = 2;
 
 /// The longest FILTER, in instructions of 8 bytes (`BPF_MAXINSNS`).
 pub(crate) const LONGEST_FILTER: usize = 4096;
@@ -283,90 +300,4 @@ impl Message {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EXTREME: Parameters = Parameters {
-        socket: i32::MIN,
-        caller_pidfd: i32::MIN,
-        children: i32::MIN,
-        flags: i32::MIN,
-        candidates: i32::MIN,
-        filters: i32::MIN,
-        exec_step: i32::MIN,
-    };
-
-    #[test]
-    fn parameters_read_as_documented() {
-        let parameters = Parameters {
-            socket: 3,
-            caller_pidfd: -1,
-            children: 5,
-            flags: NEW_SESSION | OWN_PID_NAMESPACE,
-            candidates: 0,
-            filters: 1,
-            exec_step: 120,
-        };
-        assert_eq!(parameters.encode(&mut [0; Parameters::MAX_LEN]), c"3:-1:5:3:0:1:120");
-    }
-
-    #[test]
-    fn parameters_survive_the_round_trip() {
-        for parameters in [EXTREME, Parameters { socket: i32::MAX, children: 0, ..EXTREME }] {
-            let mut buffer = [0; Parameters::MAX_LEN];
-            let text = parameters.encode(&mut buffer);
-            assert_eq!(Parameters::decode(text.to_bytes()), Some(parameters));
-        }
-    }
-
-    #[test]
-    fn the_variable_is_plain_digits() {
-        let mut word = [0xff; LISTEN_PID.len() + 11];
-        assert_eq!(listen_pid(1, &mut word), b"LISTEN_PID=1\0");
-        assert_eq!(listen_pid(i32::MAX, &mut word), b"LISTEN_PID=2147483647\0");
-    }
-
-    #[test]
-    fn malformed_parameters_are_refused() {
-        for text in
-            ["", "1:2:3:4:5:6", "1:2:3:4:5:6:7:8", "1:2:3::5:6:7", "1:2:3:-:5:6:7", "1:2:x:4:5:6:7"]
-        {
-            assert_eq!(Parameters::decode(text.as_bytes()), None, "{text}");
-        }
-        assert_eq!(Parameters::decode(b"1:2:3:4:5:6:2147483648"), None);
-    }
-
-    #[test]
-    fn records_survive_the_round_trip() {
-        let usage = Usage { user_us: u64::MAX, system_us: 1, max_rss_kib: 2 };
-        for record in [
-            Record::Failed { step: u32::MAX, errno: -1, detail: 7 },
-            Record::Directory,
-            Record::Kept,
-            Record::Executing,
-            Record::Made { target: 1, end: u32::MAX, above: 2, inode: u64::MAX },
-            Record::Started { pid: i32::MAX },
-            Record::Ended { status: 0x137f, usage },
-        ] {
-            assert_eq!(Record::from_bytes(&record.to_bytes()), Some(record));
-        }
-    }
-
-    #[test]
-    fn malformed_records_are_refused() {
-        let bytes = Record::Started { pid: 1 }.to_bytes();
-        assert_eq!(Record::from_bytes(&bytes[1..]), None);
-        assert_eq!(Record::from_bytes(&[]), None);
-        assert_eq!(Record::from_bytes(&[0xee; Record::LEN]), None);
-        assert_eq!(Record::from_bytes(&[bytes.as_slice(), &[0]].concat()), None);
-    }
-
-    #[test]
-    fn messages_are_one_byte() {
-        for message in [Message::Signal(1), Message::Signal(64), Message::Kill] {
-            assert_eq!(Message::from_byte(message.to_byte()), Some(message));
-        }
-        assert_eq!(Message::from_byte(0), None);
-        assert_eq!(Message::from_byte(65), None);
-    }
-}
+mod tests;

@@ -234,6 +234,9 @@ pub(super) fn memfd_noexec() -> bool {
 }
 
 pub(super) fn child_hint(errno: i32) -> Option<String> {
+    if matches!(errno, libc::ENOMEM | libc::EBUSY) {
+        return Some("its limit is less than a sandbox needs".to_owned());
+    }
     if errno == libc::ENOENT {
         let hint = "without processes = isolated this takes /proc/thread-self/children, proc(5)";
         return Some(hint.to_owned());

@@ -93,6 +93,10 @@ pub(super) fn compile(plan: &Plan) -> Result<(PathBuf, Program), SpawnError> {
         let action = "make namespaces, which this platform has not";
         return Err(SpawnError::host(action, io::ErrorKind::Unsupported.into()));
     }
+    if !plan.limits.is_none() {
+        let action = "limit resources, for which this platform has no cgroups";
+        return Err(SpawnError::host(action, io::ErrorKind::Unsupported.into()));
+    }
     program.image = Some(Image::of(&plan.exec)?);
     Ok((root, program))
 }

@@ -10,6 +10,7 @@ mod filesystems;
 mod ids;
 mod ipc;
 mod lifecycle;
+mod limits;
 mod made;
 mod mounts;
 mod negotiation;
@@ -47,6 +48,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         privileges::CASES,
         special::CASES,
         sockets::CASES,
+        limits::CASES,
         lifecycle::CASES,
         caller::CASES,
         bad_input::CASES,
@@ -63,6 +65,7 @@ pub(crate) fn roles() -> impl Iterator<Item = &'static Role> {
         privileges::ROLES,
         special::ROLES,
         sockets::ROLES,
+        limits::ROLES,
         lifecycle::ROLES,
         caller::ROLES,
     ]

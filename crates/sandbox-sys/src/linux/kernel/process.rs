@@ -103,6 +103,11 @@ pub(in crate::linux) fn set_open_files(limit: &libc::rlimit64) -> Result<(), Err
     call(libc::SYS_prlimit64, [0, files, from_ref(limit) as usize, 0]).map(drop)
 }
 
+/// unshare(2) `CLONE_NEWCGROUP`: the cgroup that the process is in becomes the root of what it sees.
+pub(in crate::linux) fn own_cgroups() -> Result<(), Errno> {
+    call(libc::SYS_unshare, [word(libc::CLONE_NEWCGROUP)]).map(drop)
+}
+
 /// getpid(2)
 pub(in crate::linux) fn own_pid() -> i32 {
     descriptor(call(libc::SYS_getpid, []).unwrap_or_default())
