@@ -11,6 +11,8 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
         _ => host.can(Ability::Chroot),
     };
     let (mounting, private) = (mounting(host), private_mounting(host));
+    // Elsewhere than on Linux there are no cgroups, which is the reason to name.
+    let limiting = |ability| base.and(&host.can(ability)).and(&private);
     let root = if host.uid == 0 { Support::Yes } else { host.can(Ability::SetIds) };
     Capabilities::none(name)
         .with(
@@ -24,22 +26,29 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::IpcUndefined,
                 Feature::HostnameUndefined,
                 Feature::UserSame,
+                Feature::GroupsDefault,
                 Feature::UtsUndefined,
                 Feature::CgroupUndefined,
                 Feature::UserNamespaceUndefined,
                 Feature::CapabilitiesNone,
                 Feature::SeccompNone,
+                Feature::MemoryUnlimited,
+                Feature::CpuUnlimited,
+                Feature::ProcessesUnlimited,
                 Feature::ProcessPlain,
             ],
             &base,
         )
         .with(&[Feature::UserRoot], &base.and(&root))
-        .with(&[Feature::UserIds], &base.and(&host.can(Ability::SetIds)))
+        .with(&[Feature::UserIds, Feature::GroupsGiven], &base.and(&host.can(Ability::SetIds)))
         .with(&[Feature::MountBind, Feature::MountProc, Feature::MountTmpfs], &base.and(&mounting))
         .with(
             &[Feature::MountsIsolated, Feature::MountDev, Feature::MountSysfs, Feature::MountFlags],
             &base.and(&private),
         )
+        .with(&[Feature::MemoryLimited], &limiting(Ability::LimitMemory))
+        .with(&[Feature::CpuLimited], &limiting(Ability::LimitCpu))
+        .with(&[Feature::ProcessesLimited], &limiting(Ability::LimitProcesses))
         .with(&[Feature::RootEmpty], &never("needs a directory for the root"))
         .with(
             &[Feature::WritableOnly, Feature::WritableNothing],

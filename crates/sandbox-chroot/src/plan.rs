@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use sandbox_core::{
-    Ability, Filesystem, Granted, HostFacts, InsidePath, Isolation, Missing, Mount, MountFlag,
-    MountPoint, Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root, SandboxConfig,
-    Session, Setting, Step, Support, User, minimal_dev, protect_host,
+    Ability, Console, Filesystem, Granted, HostFacts, InsidePath, Isolation, Missing, Mount,
+    MountFlag, MountPoint, Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root,
+    SandboxConfig, Session, Setting, Step, Support, User, minimal_dev, protect_host, set_ids,
 };
 
 /// The restrictions that file systems of the kernel's own have everywhere.
@@ -49,7 +49,10 @@ impl Planner<'_> {
     }
 
     fn mounting(&self) -> bool {
-        self.config.mounts == Isolation::Isolated || !self.config.extra_mounts.is_empty()
+        let config = self.config;
+        config.mounts == Isolation::Isolated
+            || !config.extra_mounts.is_empty()
+            || !config.limits.is_none()
     }
 
     fn root(&mut self) {
@@ -95,13 +98,8 @@ impl Planner<'_> {
                 let sysfs = (NewFilesystem::Sysfs, "/sys", Ability::FreshSysfs);
                 self.kernel_files(sysfs, target, &read_only);
             }
-            Filesystem::Dev => {
-                self.make_directory(target);
-                self.plan.steps.extend(minimal_dev(target));
-                if !flags.is_empty() {
-                    self.restrict(target.clone(), Recursion::Recursive, flags);
-                }
-            }
+            Filesystem::Dev => self.dev(target, Console::Bound, flags),
+            Filesystem::DevWithoutConsole => self.dev(target, Console::Absent, flags),
             Filesystem::RemountInPlace => {
                 self.push(Step::RestrictInPlace { target: target.clone(), flags });
             }
@@ -122,6 +120,14 @@ impl Planner<'_> {
         };
         if self.on_linux() && self.mounting() {
             self.plan.steps.extend(protect_host(self.config, uid));
+        }
+    }
+
+    fn dev(&mut self, target: &InsidePath, console: Console, flags: Vec<MountFlag>) {
+        self.make_directory(target);
+        self.plan.steps.extend(minimal_dev(target, console));
+        if !flags.is_empty() {
+            self.restrict(target.clone(), Recursion::Recursive, flags);
         }
     }
 
@@ -206,19 +212,17 @@ impl Planner<'_> {
     }
 
     fn finish(&mut self) {
-        let ids = match self.config.user {
-            User::Root if self.host.uid != 0 => Some((0, 0)),
-            User::Ids { uid, gid } => Some((uid, gid)),
-            _ => None,
+        let ids = set_ids(self.config, self.host);
+        let uid = match &ids {
+            Some(Step::SetIds { uid, .. }) => *uid,
+            _ => self.host.uid,
         };
-        if let Some((uid, gid)) = ids {
-            self.push(Step::SetIds { uid, gid });
-        }
+        self.plan.steps.extend(ids);
         if self.on_linux() {
             self.push(Step::NoNewPrivileges);
             // Also what keeps a process that is user 0 from a second chroot(2), the way out of one.
             self.push(Step::DropCapabilities);
-        } else if ids.map_or(self.host.uid, |(uid, _)| uid) == 0 {
+        } else if uid == 0 {
             let text = "the command is user 0, which a chroot does not hold: take another user";
             self.note(Setting::User, text);
         }

@@ -2,8 +2,8 @@
 //! beside them.
 
 use sandbox_core::{
-    CommandLine, Environment, Hostname, Input, InsidePath, Isolation, KeptCapabilities, Loopback,
-    Mount, Output, ProcessSettings, Root, SeccompProgram, User, UserNamespace, Writable,
+    CommandLine, Environment, Hostname, Input, InsidePath, Isolation, KeptCapabilities, Limits,
+    Loopback, Mount, Output, ProcessSettings, Root, SeccompProgram, User, UserNamespace, Writable,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -31,9 +31,11 @@ pub(crate) struct ConfigFile {
     pub(crate) cgroup: Option<Isolation>,
     pub(crate) loopback: Option<Loopback>,
     pub(crate) user: Option<User>,
+    pub(crate) groups: Vec<u32>,
     pub(crate) user_namespace: Option<UserNamespace>,
     pub(crate) capabilities: Option<KeptCapabilities>,
     pub(crate) seccomp: Vec<SeccompProgram>,
+    pub(crate) limits: Limits,
     pub(crate) process: Option<ProcessSettings>,
     pub(crate) stdin: Option<Input>,
     pub(crate) stdout: Option<Output>,

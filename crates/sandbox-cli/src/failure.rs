@@ -206,6 +206,7 @@ fn setting(step: &Step) -> Option<&'static str> {
         | Step::Bind { .. }
         | Step::BindData { .. }
         | Step::BindDescriptor { .. }
+        | Step::BindConsole(_)
         | Step::Mount { .. } => "extra-mounts",
         Step::HoldWritable(_)
         | Step::Find(_)
@@ -216,6 +217,7 @@ fn setting(step: &Step) -> Option<&'static str> {
         Step::SetHostname(_) => "hostname",
         Step::ChangeDirectory(_) | Step::KeepDirectory | Step::FirstDirectory(_) => "cwd",
         Step::DropCapabilities | Step::KeepCapabilities(_) => "capabilities",
+        Step::SetIds { groups, .. } if !groups.is_empty() => "groups",
         Step::MapIds { .. } | Step::SetIds { .. } => "user",
         _ => return None,
     })

@@ -8,6 +8,7 @@ use sandbox_core::{Feature, Isolation, Setting};
 
 use crate::image::ImageFlags;
 use crate::mount_flags::MountFlags;
+use crate::quantity;
 
 const LEVEL: &str = "LEVEL";
 
@@ -67,6 +68,8 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) isolation: IsolationFlags,
     #[command(flatten)]
+    pub(crate) limits: LimitFlags,
+    #[command(flatten)]
     pub(crate) mounts: MountFlags,
     #[command(flatten)]
     pub(crate) image: ImageFlags,
@@ -95,6 +98,9 @@ pub(crate) struct PlaceFlags {
     /// Its group [default: the number of --uid]
     #[arg(long, value_name = "ID", value_parser = id, requires = "uid")]
     pub(crate) gid: Option<u32>,
+    /// Another group that it is in (repeatable)
+    #[arg(long = "group", value_name = "ID", value_parser = id)]
+    pub(crate) groups: Vec<u32>,
 }
 
 /// What is the sandbox's own.
@@ -125,6 +131,21 @@ pub(crate) struct IsolationFlags {
     /// Nothing can be written
     #[arg(long, conflicts_with = "writable")]
     pub(crate) read_only: bool,
+}
+
+/// How much of the host's resources all of the sandbox may use.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitFlags {
+    /// Memory, in bytes or with K, M, G, Ki, Mi, Gi
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
+    pub(crate) memory: Option<u64>,
+    /// Processors, such as 0.5 or 2
+    #[arg(long, value_name = "N", value_parser = quantity::thousandths)]
+    pub(crate) cpu: Option<u32>,
+    /// Processes and threads at the same time
+    #[arg(long, value_name = "N", value_parser = quantity::count)]
+    pub(crate) processes_max: Option<u32>,
 }
 
 /// How the request is met.

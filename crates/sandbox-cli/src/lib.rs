@@ -27,6 +27,7 @@ mod image;
 mod misuse;
 mod mount_flags;
 mod preset;
+mod quantity;
 mod render;
 mod report;
 mod resolve;

@@ -51,8 +51,8 @@ pub(crate) fn writable(mounts: &[Mount], named: Option<Writable>) -> Writable {
 }
 
 fn is_fresh(mount: &Mount) -> bool {
-    use Filesystem::{Dev, Mqueue, Proc, Tmpfs};
-    matches!(mount.filesystem, Dev | Mqueue | Proc | Tmpfs { .. })
+    use Filesystem::{Dev, DevWithoutConsole, Mqueue, Proc, Tmpfs};
+    matches!(mount.filesystem, Dev | DevWithoutConsole | Mqueue | Proc | Tmpfs { .. })
         && !mount.flags.contains(&MountFlag::ReadOnly)
 }
 

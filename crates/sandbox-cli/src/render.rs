@@ -120,10 +120,14 @@ pub(crate) fn ignored(variable: Option<&str>) -> String {
 pub(crate) fn outcome(outcome: &Outcome) -> String {
     let usage = &outcome.usage;
     let mib = usage.max_rss_kib.div_ceil(1024);
+    let killed = match outcome.out_of_memory {
+        0 => String::new(),
+        some => format!("; killed for memory: {some}"),
+    };
     line(
         "info",
         format_args!(
-            "{} after {:.3} s (user {:.3} s, system {:.3} s, peak memory {mib} MiB)",
+            "{} after {:.3} s (user {:.3} s, system {:.3} s, peak memory {mib} MiB{killed})",
             outcome.status,
             usage.wall.as_secs_f64(),
             usage.user.as_secs_f64(),

@@ -55,7 +55,7 @@ pub(crate) fn resolve(
     base: Base,
 ) -> Result<Request, CliError> {
     streams_for_a_program(&file)?;
-    let Flags { root, command, mut place, isolation, mounts, choice, .. } = flags;
+    let Flags { root, command, mut place, isolation, limits, mounts, choice, .. } = flags;
     let build = isolation.build || file.build;
     let is_image = matches!(base, Base::Image(_));
     let mut config = match base {
@@ -88,6 +88,7 @@ pub(crate) fn resolve(
     replace(&mut config.cgroup, file.cgroup);
     replace(&mut config.loopback, file.loopback);
     replace(&mut config.user, file.user);
+    config.groups = file.groups;
     replace(&mut config.user_namespace, file.user_namespace);
     replace(&mut config.capabilities, file.capabilities);
     replace(&mut config.process, file.process);
@@ -102,6 +103,10 @@ pub(crate) fn resolve(
     replace(&mut config.network, isolation.network.map(Into::into));
     replace(&mut config.processes, isolation.processes.map(Into::into));
     replace(&mut config.ipc, isolation.ipc.map(Into::into));
+    config.limits = file.limits;
+    config.limits.memory = limits.memory.or(config.limits.memory);
+    config.limits.cpu = limits.cpu.or(config.limits.cpu);
+    config.limits.processes = limits.processes_max.or(config.limits.processes);
     if let Some(name) = &isolation.hostname {
         config.hostname = Some(Hostname::new(name)?);
     }
@@ -170,6 +175,7 @@ fn apply_place(config: &mut SandboxConfig, place: PlaceFlags) -> Result<(), CliE
     for word in &place.env {
         env_flag::apply(&mut config.env, word);
     }
+    config.groups.extend(place.groups);
     match (place.uid, place.gid) {
         (None, _) => {}
         (Some(0), None | Some(0)) => config.user = User::Root,
@@ -369,6 +375,21 @@ mod tests {
             resolve(flags, ConfigFile::default(), Some("bubblewrap".into()), Base::Nothing)
                 .unwrap();
         assert_eq!((request.preference, request.config.user), (named("chroot"), User::Same));
+    }
+
+    #[test]
+    fn limits_and_groups() {
+        let file = "groups = [4]\nlimits = { memory = 1024, cpu = 250 }";
+        let filed = config(file, &["/", "true"]);
+        let limits = |config: &SandboxConfig| {
+            (config.limits.memory, config.limits.cpu, config.limits.processes)
+        };
+        assert_eq!((limits(&filed), filed.groups), ((Some(1024), Some(250), None), vec![4]));
+        let words = ["--memory", "2Ki", "--processes-max", "9", "--group", "5", "/", "true"];
+        let both = config(file, &words);
+        assert_eq!((limits(&both), both.groups), ((Some(2048), Some(250), Some(9)), vec![4, 5]));
+        let error = request("limits = { cpu = 0 }", &["/", "true"]).unwrap_err();
+        assert!(error.starts_with("limits.cpu \"0\" is not valid"), "{error}");
     }
 
     #[test]

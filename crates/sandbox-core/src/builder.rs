@@ -4,10 +4,10 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use crate::command::{CommandLine, Environment, Input, Output};
-use crate::config::{
-    Hostname, Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable,
-};
+use crate::config::{Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable};
 use crate::error::ConfigError;
+use crate::hostname::Hostname;
+use crate::limits::Limits;
 use crate::mount::Mount;
 use crate::path::InsidePath;
 use crate::privileges::{KeptCapabilities, SeccompProgram};
@@ -169,6 +169,12 @@ impl SandboxConfigBuilder {
         self.set(|config| config.seccomp.push(program))
     }
 
+    /// How much of the host's resources it may use.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        self.set(|config| config.limits = limits)
+    }
+
     /// What kind of process the command is.
     #[must_use]
     pub fn process(self, settings: ProcessSettings) -> Self {
@@ -179,6 +185,12 @@ impl SandboxConfigBuilder {
     #[must_use]
     pub fn user(self, user: User) -> Self {
         self.set(|config| config.user = user)
+    }
+
+    /// The supplementary groups of the command.
+    #[must_use]
+    pub fn groups(self, groups: impl IntoIterator<Item = u32>) -> Self {
+        self.set(|config| config.groups = groups.into_iter().collect())
     }
 
     /// Standard input.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::config::{Hostname, Isolation, SandboxConfig, Writable};
+use crate::config::{Isolation, SandboxConfig, Writable};
 use crate::feature::{Feature, Setting};
+use crate::hostname::Hostname;
 
 /// The name of a backend, as it is written on a command line: `linux-user-chroot`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::command::{CommandLine, Environment, Input, Output};
 use crate::error::{ConfigError, Field};
+use crate::hostname::Hostname;
+use crate::limits::Limits;
 use crate::mount::Mount;
 use crate::os_text::{OsText, has_nul};
 use crate::path::InsidePath;
@@ -68,6 +70,10 @@ pub struct SandboxConfig {
     /// Who the command runs as. Default: the caller.
     #[serde(default)]
     pub user: User,
+    /// The supplementary groups of the command, with nothing of the caller's. Default: none where the
+    /// user changes; else the caller's. Without privilege they cannot be changed (user_namespaces(7)).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<u32>,
     /// Whether the sandbox has a user namespace of its own. Default: where it is needed.
     #[serde(default)]
     pub user_namespace: UserNamespace,
@@ -77,6 +83,9 @@ pub struct SandboxConfig {
     /// Filters of system calls, installed in order right before the command. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seccomp: Vec<SeccompProgram>,
+    /// How much of the host's resources it may use. Default: as much as the caller.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
     /// What kind of process the command is.
     #[serde(default, skip_serializing_if = "ProcessSettings::is_default")]
     pub process: ProcessSettings,
@@ -254,49 +263,6 @@ pub enum User {
     },
 }
 
-/// A host name: 1 to 64 bytes (`__NEW_UTS_LEN`, uname(2)) of letters, digits, `-`, `_` and `.`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Hostname(String);
-
-impl Hostname {
-    /// A host name.
-    pub fn new(name: impl Into<String>) -> Result<Self, ConfigError> {
-        let name = name.into();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if (1..=64).contains(&name.len()) && name.chars().all(plain) {
-            return Ok(Self(name));
-        }
-        let expected = "give 1 to 64 letters, digits, `-`, `_` or `.`".to_owned();
-        Err(ConfigError::Invalid { field: "hostname".into(), value: name.into(), expected })
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Hostname {
-    type Error = ConfigError;
-
-    fn try_from(name: String) -> Result<Self, ConfigError> {
-        Self::new(name)
-    }
-}
-
-impl From<Hostname> for String {
-    fn from(name: Hostname) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for Hostname {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl SandboxConfig {
     /// The configuration of a command with every setting at its default.
     pub fn new(command: CommandLine) -> Self {
@@ -316,9 +282,11 @@ impl SandboxConfig {
             cgroup: Isolation::default(),
             loopback: Loopback::default(),
             user: User::default(),
+            groups: Vec::new(),
             user_namespace: UserNamespace::default(),
             capabilities: KeptCapabilities::default(),
             seccomp: Vec::new(),
+            limits: Limits::default(),
             process: ProcessSettings::default(),
             stdin: Input::default(),
             stdout: Output::default(),
@@ -332,14 +300,15 @@ impl SandboxConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.env.validate()?;
         if let User::Ids { uid, gid } = self.user {
-            for (field, id) in [("user.uid", uid), ("user.gid", gid)] {
-                // (uid_t) -1: for the kernel it means that nothing is to be changed.
-                if id == u32::MAX {
-                    let expected = "ids go from 0 to 4294967294".to_owned();
-                    let value = id.to_string().into();
-                    return Err(ConfigError::Invalid { field: field.into(), value, expected });
-                }
-            }
+            id(uid, "user.uid")?;
+            id(gid, "user.gid")?;
+        }
+        self.groups.iter().try_for_each(|group| id(*group, "groups"))?;
+        if !self.groups.is_empty() && self.user_namespace != UserNamespace::Undefined {
+            let expected =
+                "groups of the host have no names in a user namespace of the sandbox's own";
+            let (value, expected) = (format!("{:?}", self.groups).into(), expected.to_owned());
+            return Err(ConfigError::Invalid { field: "groups".into(), value, expected });
         }
         if let Root::Directory(path) = &self.root {
             host_path(path, "root")?;
@@ -347,6 +316,7 @@ impl SandboxConfig {
         for (index, mount) in self.extra_mounts.iter().enumerate() {
             mount.validate(&Field::new(format!("extra_mounts[{index}]")))?;
         }
+        self.limits.validate()?;
         self.process.validate(self)?;
         if let Input::File(path) = &self.stdin {
             host_path(path, "stdin")?;
@@ -364,6 +334,15 @@ impl SandboxConfig {
         }
         Ok(())
     }
+}
+
+/// `(uid_t) -1` means to the kernel that nothing is to be changed.
+fn id(id: u32, field: &'static str) -> Result<(), ConfigError> {
+    if id != u32::MAX {
+        return Ok(());
+    }
+    let (value, expected) = (id.to_string().into(), "ids go from 0 to 4294967294".to_owned());
+    Err(ConfigError::Invalid { field: field.into(), value, expected })
 }
 
 fn host_path(path: &Path, field: &'static str) -> Result<(), ConfigError> {

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::absent::Missing;
 use crate::mount::{MountFlag, Recursion};
 use crate::plan::{NewFilesystem, Plan, Step};
-use crate::process::{First, Session};
+use crate::process::{First, ListenPid, Session};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,6 +14,9 @@ impl fmt::Display for Plan {
         if !self.namespaces.is_empty() {
             let names: Vec<_> = self.namespaces.iter().map(ToString::to_string).collect();
             writeln!(f, "new namespaces: {}", names.join(", "))?;
+        }
+        if !self.limits.is_none() {
+            writeln!(f, "limits: {}", self.limits)?;
         }
         for (number, step) in (1..).zip(&self.steps) {
             writeln!(f, "{number:3}. {step}")?;
@@ -27,6 +30,9 @@ impl fmt::Display for Plan {
         }
         if self.exec.first == First::Command {
             f.write_str(" (as the first process)")?;
+        }
+        if self.exec.listen_pid == ListenPid::Own {
+            f.write_str(" (with its PID as LISTEN_PID)")?;
         }
         if !self.exec.seccomp.is_empty() {
             write!(f, " (with {} seccomp filters)", self.exec.seccomp.len())?;
@@ -100,6 +106,9 @@ impl fmt::Display for Step {
                 let (rest, missing) = (submounts(*recursion), if_present(*missing));
                 write!(f, "bind {}{rest} on {target}{}{missing}", source.display(), Flags(flags))
             }
+            Self::BindConsole(target) => {
+                write!(f, "bind the command's terminal, or else /dev/null, on {target}")
+            }
             Self::Mount { filesystem, target, flags } => {
                 write!(f, "mount {filesystem} on {target}{}", Flags(flags))
             }
@@ -131,8 +140,13 @@ impl fmt::Display for Step {
             Self::Await(descriptor) => write!(f, "wait for descriptor {descriptor} to be readable"),
             Self::Lock(path) => write!(f, "lock {path} as long as the sandbox lives"),
             Self::LastUserNamespace => f.write_str("allow no further user namespaces"),
-            Self::SetIds { uid, gid } => {
-                write!(f, "become user {uid}, group {gid}, no other groups")
+            Self::SetIds { uid, gid, groups } => {
+                write!(f, "become user {uid}, group {gid}, ")?;
+                let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
+                match groups.as_slice() {
+                    [] => f.write_str("no other groups"),
+                    groups => write!(f, "other groups {}", groups.join(",")),
+                }
             }
             Self::DropCapabilities => f.write_str("drop all capabilities"),
             Self::KeepCapabilities(kept) => {

@@ -84,6 +84,12 @@ pub enum Ability {
     MemfdExec,
     /// seccomp(2) filters.
     Seccomp,
+    /// Limiting memory, swap included, in a cgroup (cgroups(7)).
+    LimitMemory,
+    /// Limiting the time on processors in a cgroup.
+    LimitCpu,
+    /// Limiting the number of processes in a cgroup.
+    LimitProcesses,
 }
 
 impl Ability {
@@ -107,6 +113,9 @@ impl Ability {
         Self::Mqueue,
         Self::MemfdExec,
         Self::Seccomp,
+        Self::LimitMemory,
+        Self::LimitCpu,
+        Self::LimitProcesses,
     ];
 }
 
@@ -131,6 +140,9 @@ impl fmt::Display for Ability {
             Self::Mqueue => "mqueue",
             Self::MemfdExec => "exec of a memfd",
             Self::Seccomp => "seccomp filters",
+            Self::LimitMemory => "limit of memory",
+            Self::LimitCpu => "limit of processor time",
+            Self::LimitProcesses => "limit of processes",
         })
     }
 }

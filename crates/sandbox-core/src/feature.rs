@@ -32,12 +32,20 @@ pub enum Setting {
     Cgroup,
     /// `user`
     User,
+    /// `groups`
+    Groups,
     /// `user_namespace`
     UserNamespace,
     /// `capabilities`
     Capabilities,
     /// `seccomp`
     Seccomp,
+    /// `limits.memory`
+    Memory,
+    /// `limits.cpu`
+    Cpu,
+    /// `limits.processes`
+    ProcessesMax,
     /// `process`
     Process,
 }
@@ -56,9 +64,13 @@ impl fmt::Display for Setting {
             Self::Uts => "uts",
             Self::Cgroup => "cgroup",
             Self::User => "user",
+            Self::Groups => "groups",
             Self::UserNamespace => "user-namespace",
             Self::Capabilities => "capabilities",
             Self::Seccomp => "seccomp",
+            Self::Memory => "memory",
+            Self::Cpu => "cpu",
+            Self::ProcessesMax => "processes-max",
             Self::Process => "process",
         })
     }
@@ -155,6 +167,10 @@ features! {
     UserRoot = User "root",
     /// Given ids.
     UserIds = User "ids",
+    /// The groups that go with the user.
+    GroupsDefault = Groups "default",
+    /// Given supplementary groups.
+    GroupsGiven = Groups "given",
     /// A user namespace where it is needed.
     UserNamespaceUndefined = UserNamespace "undefined",
     /// A user namespace in any case.
@@ -171,6 +187,18 @@ features! {
     SeccompNone = Seccomp "none",
     /// Filters of the caller's.
     SeccompPrograms = Seccomp "programs",
+    /// As much memory as the caller.
+    MemoryUnlimited = Memory "unlimited",
+    /// A limit of memory.
+    MemoryLimited = Memory "limited",
+    /// As much time on processors as the caller.
+    CpuUnlimited = Cpu "unlimited",
+    /// A limit of the time on processors.
+    CpuLimited = Cpu "limited",
+    /// As many processes as the caller.
+    ProcessesUnlimited = ProcessesMax "unlimited",
+    /// A limit of the number of processes.
+    ProcessesLimited = ProcessesMax "limited",
     /// The command, in the caller's session or one of its own, below an init.
     ProcessPlain = Process "plain",
     /// More: it is PID 1, gets descriptors, is told when to start, or holds locks.
@@ -216,19 +244,32 @@ impl Feature {
                 KeptCapabilities::All => Self::CapabilitiesAll,
             },
             if config.seccomp.is_empty() { Self::SeccompNone } else { Self::SeccompPrograms },
+            match config.limits.memory {
+                None => Self::MemoryUnlimited,
+                Some(_) => Self::MemoryLimited,
+            },
+            match config.limits.cpu {
+                None => Self::CpuUnlimited,
+                Some(_) => Self::CpuLimited,
+            },
+            match config.limits.processes {
+                None => Self::ProcessesUnlimited,
+                Some(_) => Self::ProcessesLimited,
+            },
             if config.process.is_plain() { Self::ProcessPlain } else { Self::ProcessSpecial },
             match config.user {
                 User::Same => Self::UserSame,
                 User::Root => Self::UserRoot,
                 User::Ids { .. } => Self::UserIds,
             },
+            if config.groups.is_empty() { Self::GroupsDefault } else { Self::GroupsGiven },
         ];
         for mount in &config.extra_mounts {
             features.push(match mount.filesystem {
                 Filesystem::Bind { .. } => Self::MountBind,
                 Filesystem::Proc => Self::MountProc,
                 Filesystem::Tmpfs { .. } => Self::MountTmpfs,
-                Filesystem::Dev => Self::MountDev,
+                Filesystem::Dev | Filesystem::DevWithoutConsole => Self::MountDev,
                 Filesystem::Sysfs => Self::MountSysfs,
                 Filesystem::Mqueue => Self::MountMqueue,
                 Filesystem::Overlay { .. } | Filesystem::TemporaryOverlay { .. } => {

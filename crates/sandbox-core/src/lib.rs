@@ -24,6 +24,9 @@ mod explain;
 mod facts;
 mod feature;
 mod fstab;
+mod hostname;
+mod ids;
+mod limits;
 mod mount;
 mod negotiate;
 mod os_text;
@@ -41,20 +44,21 @@ pub use backend::{
 pub use builder::SandboxConfigBuilder;
 pub use capability::{BackendName, Capabilities, Obstacle, Support, WhyNot};
 pub use command::{CaptureLimit, CommandLine, Environment, Inherit, Input, Output};
-pub use config::{
-    Hostname, Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable,
-};
-pub use device::minimal_dev;
+pub use config::{Isolation, Loopback, Root, SandboxConfig, User, UserNamespace, Writable};
+pub use device::{Console, minimal_dev};
 pub use error::{ConfigError, Field, Unmet, Unsupported};
 pub use facts::{Ability, HostFacts, Platform, Standing};
 pub use feature::{Feature, Setting};
+pub use hostname::Hostname;
+pub use ids::set_ids;
+pub use limits::Limits;
 pub use mount::{Filesystem, Mount, MountFlag, OverlayUpper, Recursion};
 pub use negotiate::{Downgrade, Granted, Policy, negotiate};
 pub use outcome::{Captured, Outcome, Status, Usage};
 pub use path::InsidePath;
 pub use plan::{Exec, IdMap, Namespace, NewFilesystem, Note, OverlayMarks, Plan, Step};
 pub use privileges::{Capability, KeptCapabilities, SeccompProgram};
-pub use process::{First, Gates, ProcessSettings, Session};
+pub use process::{First, Gates, ListenPid, ProcessSettings, Session};
 pub use protect::protect_host;
 
 /// The README's example is a test.

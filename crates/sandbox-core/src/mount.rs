@@ -108,8 +108,11 @@ pub enum Filesystem {
         mode: Option<u32>,
     },
     /// A minimal `/dev`: null, zero, full, random, urandom, tty; pts with its ptmx; shm; and the links
-    /// fd, stdin, stdout, stderr.
+    /// fd, stdin, stdout, stderr. Its console is the command's terminal, where one of the three streams
+    /// is one, else like null; never the host's.
     Dev,
+    /// The same without a console.
+    DevWithoutConsole,
     /// Kernel objects (sysfs(5)); always read-only.
     Sysfs,
     /// POSIX message queues (mq_overview(7)).
@@ -351,7 +354,7 @@ impl fmt::Display for Filesystem {
             Self::Bind { source, .. } => write!(f, "{}", source.display()),
             Self::Proc => f.write_str("proc"),
             Self::Tmpfs { .. } => f.write_str("tmpfs"),
-            Self::Dev => f.write_str("a minimal /dev"),
+            Self::Dev | Self::DevWithoutConsole => f.write_str("a minimal /dev"),
             Self::Sysfs => f.write_str("sysfs"),
             Self::Mqueue => f.write_str("mqueue"),
             Self::Overlay { .. } => f.write_str("overlay"),

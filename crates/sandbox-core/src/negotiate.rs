@@ -133,6 +133,10 @@ fn lower_values(feature: Feature) -> &'static [Feature] {
         Feature::UserNamespaceLast => &[Feature::UserNamespaceOwn, Feature::UserNamespaceUndefined],
         Feature::UserNamespaceOwn => &[Feature::UserNamespaceUndefined],
         Feature::UserRoot | Feature::UserIds => &[Feature::UserSame],
+        Feature::GroupsGiven => &[Feature::GroupsDefault],
+        Feature::MemoryLimited => &[Feature::MemoryUnlimited],
+        Feature::CpuLimited => &[Feature::CpuUnlimited],
+        Feature::ProcessesLimited => &[Feature::ProcessesUnlimited],
         _ => &[],
     }
 }
@@ -150,6 +154,10 @@ fn lower_setting(config: &mut SandboxConfig, to: Feature) {
         Feature::UserNamespaceOwn => config.user_namespace = UserNamespace::Own,
         Feature::UserNamespaceUndefined => config.user_namespace = UserNamespace::Undefined,
         Feature::UserSame => config.user = User::Same,
+        Feature::GroupsDefault => config.groups = Vec::new(),
+        Feature::MemoryUnlimited => config.limits.memory = None,
+        Feature::CpuUnlimited => config.limits.cpu = None,
+        Feature::ProcessesUnlimited => config.limits.processes = None,
         // No other value stands in `lower_values`.
         _ => {}
     }

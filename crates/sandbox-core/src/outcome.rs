@@ -20,6 +20,9 @@ pub struct Outcome {
     pub stderr: Captured,
     /// What the sandbox used.
     pub usage: Usage,
+    /// How many processes the kernel has killed because they would have taken more memory than the sandbox
+    /// may ([`Limits::memory`](crate::Limits::memory)).
+    pub out_of_memory: u64,
     /// Every setting that was stepped down.
     pub downgrades: Vec<Downgrade>,
     /// What the caller should know of how settings were met.
@@ -30,7 +33,8 @@ impl Outcome {
     /// An outcome without output and reports.
     pub fn new(status: Status, usage: Usage) -> Self {
         let (stdout, stderr) = (Captured::default(), Captured::default());
-        Self { status, stdout, stderr, usage, downgrades: Vec::new(), notes: Vec::new() }
+        let (downgrades, notes) = (Vec::new(), Vec::new());
+        Self { status, stdout, stderr, usage, out_of_memory: 0, downgrades, notes }
     }
 }
 

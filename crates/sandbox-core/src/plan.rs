@@ -8,11 +8,12 @@ use crate::absent::Missing;
 use crate::capability::BackendName;
 use crate::command::{CommandLine, Environment, Input, Output};
 use crate::feature::Setting;
+use crate::limits::Limits;
 use crate::mount::{MountFlag, OverlayUpper, Recursion};
 use crate::negotiate::{Downgrade, Granted};
 use crate::path::InsidePath;
 use crate::privileges::{Capability, SeccompProgram};
-use crate::process::{First, Session};
+use crate::process::{First, ListenPid, Session};
 
 /// Everything that will be done for one sandbox, in order, before the command runs.
 ///
@@ -24,6 +25,8 @@ pub struct Plan {
     pub backend: BackendName,
     /// The namespaces that the child is created in.
     pub namespaces: Vec<Namespace>,
+    /// What holds the child and all that comes of it, before its first step.
+    pub limits: Limits,
     /// What the child does, in order.
     pub steps: Vec<Step>,
     /// What is executed at the end.
@@ -160,6 +163,9 @@ pub enum Step {
         /// What it means that the source does not exist.
         missing: Missing,
     },
+    /// Binds the terminal that one of the command's three streams is, the first that is one; where none
+    /// is, `/dev/null`. The host's own console counts as none.
+    BindConsole(InsidePath),
     /// Mounts a new file system.
     Mount {
         /// What.
@@ -219,12 +225,14 @@ pub enum Step {
     Lock(InsidePath),
     /// No further user namespaces can be made from this one on (`user.max_user_namespaces`).
     LastUserNamespace,
-    /// Gives up supplementary groups and becomes a user and a group.
+    /// Becomes a user and a group, with supplementary groups.
     SetIds {
         /// The user.
         uid: u32,
         /// The group.
         gid: u32,
+        /// All of its supplementary groups.
+        groups: Vec<u32>,
     },
     /// Gives up all capabilities, in every set, for good.
     DropCapabilities,
@@ -314,6 +322,8 @@ pub struct Exec {
     pub first: First,
     /// The caller's descriptors that the command gets, by the same numbers.
     pub descriptors: Vec<i32>,
+    /// Whether its environment says which process it is.
+    pub listen_pid: ListenPid,
     /// Filters of system calls.
     pub seccomp: Vec<SeccompProgram>,
 }
@@ -349,11 +359,13 @@ impl Plan {
             session: config.process.session,
             first: config.process.first,
             descriptors: config.process.descriptors.iter().copied().collect(),
+            listen_pid: config.process.listen_pid,
             seccomp: config.seccomp.clone(),
         };
         Self {
             backend: granted.backend(),
             namespaces: Vec::new(),
+            limits: config.limits,
             steps: Vec::new(),
             exec,
             notes: Vec::new(),

@@ -30,6 +30,8 @@ pub struct ProcessSettings {
     /// numbers. Default: none.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub descriptors: BTreeSet<i32>,
+    /// Whether the variable `LISTEN_PID` says which process the command is. Default: no.
+    pub listen_pid: ListenPid,
     /// What the set-up waits for. Default: nothing.
     pub gates: Gates,
     /// Files on which a shared lock (fcntl(2), `F_OFD_SETLK`) is held while the sandbox lives. Default:
@@ -47,6 +49,18 @@ pub enum Session {
     Callers,
     /// One of its own, without a controlling terminal.
     New,
+}
+
+/// What `LISTEN_PID` is (sd_listen_fds(3)): a command that is given listening sockets takes them as its own
+/// where it has its PID there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListenPid {
+    /// What the environment says of it, if anything.
+    #[default]
+    AsGiven,
+    /// The command's PID, as the command sees it, whatever the environment says.
+    Own,
 }
 
 /// The first process of a sandbox.
@@ -85,6 +99,7 @@ impl ProcessSettings {
     pub(crate) fn is_plain(&self) -> bool {
         self.first == First::Init
             && self.descriptors.is_empty()
+            && self.listen_pid == ListenPid::AsGiven
             && self.gates == Gates::default()
             && self.locks.is_empty()
             && self.cwd_candidates.is_empty()

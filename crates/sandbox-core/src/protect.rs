@@ -1,4 +1,5 @@
-//! Keeps user 0 of the host, inside, from changing the host through the kernel's own files.
+//! Keeps user 0 of the host, inside, from changing the host through the kernel's own files; and anybody from
+//! leaving a cgroup that limits it.
 //!
 //! Capabilities do not matter there: the files belong to user 0, and plain permission lets it write
 //! them. The lists are those of the OCI runtime specification (config-linux.md, "Masked Paths" and
@@ -22,10 +23,13 @@ const MASKED: [&str; 8] =
 /// The steps that protect the host from a command that is its user 0, where it can see the kernel's own
 /// files: in what `/proc` and `/sys` are in the root, and where a proc is mounted.
 ///
+/// Where there are limits, `/sys` is protected from others too: the cgroups that limit it are below that,
+/// and a user can be allowed to change them.
+///
 /// `uid` is who the command is on the host. For a sandbox with mounts of its own; the steps come after
 /// all other mounts.
 pub fn protect_host(config: &SandboxConfig, uid: u32) -> Vec<Step> {
-    if uid != 0 {
+    if uid != 0 && config.limits.is_none() {
         return Vec::new();
     }
     let restrict = |target| {
@@ -34,7 +38,8 @@ pub fn protect_host(config: &SandboxConfig, uid: u32) -> Vec<Step> {
         Step::Restrict { target, recursion, flags, missing: Missing::IsFine }
     };
     let mut steps = Vec::new();
-    for proc in places(config, "/proc", |kind| *kind == Filesystem::Proc) {
+    let is_proc = |kind: &Filesystem| *kind == Filesystem::Proc;
+    for proc in if uid == 0 { places(config, "/proc", is_proc) } else { Vec::new() } {
         steps.extend(READ_ONLY.map(|name| restrict(proc.join(name))));
         steps.extend(MASKED.map(|name| Step::Mask(proc.join(name))));
     }

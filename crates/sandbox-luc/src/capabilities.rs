@@ -1,6 +1,8 @@
 //! What this backend can give on a host.
 
-use sandbox_core::{Ability, BackendName, Capabilities, Feature, HostFacts, Standing, Support};
+use sandbox_core::{
+    Ability, BackendName, Capabilities, Feature, HostFacts, Obstacle, Standing, Support, WhyNot,
+};
 
 pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
     // Every sandbox has an init of ours, and a plain user's a user namespace.
@@ -23,6 +25,7 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::IpcUndefined,
                 Feature::HostnameUndefined,
                 Feature::UserSame,
+                Feature::GroupsDefault,
                 Feature::UtsUndefined,
                 Feature::CgroupUndefined,
                 Feature::UserNamespaceUndefined,
@@ -30,6 +33,9 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::CapabilitiesSome,
                 Feature::CapabilitiesAll,
                 Feature::SeccompNone,
+                Feature::MemoryUnlimited,
+                Feature::CpuUnlimited,
+                Feature::ProcessesUnlimited,
                 Feature::ProcessPlain,
                 Feature::ProcessSpecial,
             ],
@@ -70,8 +76,12 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
             &with(Ability::UserNamespace),
         )
         .with(&[Feature::SeccompPrograms], &with(Ability::Seccomp))
+        .with(&[Feature::MemoryLimited], &mounting_with(Ability::LimitMemory))
+        .with(&[Feature::CpuLimited], &mounting_with(Ability::LimitCpu))
+        .with(&[Feature::ProcessesLimited], &mounting_with(Ability::LimitProcesses))
         .with(&[Feature::UserRoot], &base.and(&becoming(host, Target::Root)))
         .with(&[Feature::UserIds], &base.and(&becoming(host, Target::Others)))
+        .with(&[Feature::GroupsGiven], &base.and(&groups(host)))
 }
 
 enum Target {
@@ -85,5 +95,16 @@ fn becoming(host: &HostFacts, target: Target) -> Support {
         (Standing::Unprivileged, _) => Support::Yes,
         (Standing::Privileged, Target::Root) if host.uid == 0 => Support::Yes,
         (Standing::Privileged, _) => host.can(Ability::SetIds),
+    }
+}
+
+/// Groups are real, or they are not there at all: a plain user's namespace has a name for one.
+fn groups(host: &HostFacts) -> Support {
+    match host.standing {
+        Standing::Privileged => host.can(Ability::SetIds),
+        Standing::Unprivileged => {
+            let reason = "without privilege the kernel lets nobody change groups";
+            Support::No(WhyNot::new(Obstacle::Privilege, reason).remedy("run as root"))
+        }
     }
 }

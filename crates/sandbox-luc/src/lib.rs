@@ -19,6 +19,7 @@
 mod backend;
 mod capabilities;
 mod cover;
+mod made;
 mod plan;
 
 pub use backend::LinuxUserChroot;

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use sandbox_core::{
-    Ability, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation, KeptCapabilities,
-    Loopback, Missing, Mount, MountFlag, MountPoint, Namespace, NewFilesystem, Note, OverlayMarks,
-    Plan, Recursion, Root, SandboxConfig, Session, Setting, Standing, Step, Support, User,
-    UserNamespace, Writable, minimal_dev, protect_host,
+    Ability, Console, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation,
+    KeptCapabilities, Loopback, Missing, Mount, MountFlag, MountPoint, Namespace, NewFilesystem,
+    Note, OverlayMarks, Plan, Recursion, Root, SandboxConfig, Session, Setting, Standing, Step,
+    Support, User, UserNamespace, Writable, minimal_dev, protect_host, set_ids,
 };
 
 use crate::cover;
+use crate::made::file_step;
 
 /// The restrictions that file systems of the kernel's own have everywhere.
 const KERNEL_FILES: [MountFlag; 3] = [MountFlag::NoSuid, MountFlag::NoDev, MountFlag::NoExec];
@@ -46,26 +47,6 @@ fn place(path: &str) -> InsidePath {
         .fold(InsidePath::root(), |at, name| at.join(name))
 }
 
-/// The step of a mount that is about a file, a directory or a link.
-fn file_step(file: &Filesystem, target: InsidePath, flags: &[MountFlag]) -> Option<Step> {
-    Some(match file {
-        Filesystem::Directory { mode } => {
-            Step::CreateDirectory { target, mode: mode.unwrap_or(0o755) }
-        }
-        Filesystem::File { content, mode } => {
-            let (content, mode) = (content.clone(), mode.unwrap_or(0o644));
-            Step::CreateFile { target, content, mode }
-        }
-        Filesystem::Data { content, mode } => {
-            let (content, mode) = (content.clone(), mode.unwrap_or(0o600));
-            Step::BindData { target, content, mode, flags: flags.to_vec() }
-        }
-        Filesystem::Symlink { to } => Step::Symlink { at: target, to: to.clone() },
-        Filesystem::Chmod { mode } => Step::ChangeMode { target, mode: *mode },
-        _ => return None,
-    })
-}
-
 struct Planner<'a> {
     plan: Plan,
     config: &'a SandboxConfig,
@@ -98,6 +79,7 @@ impl Planner<'_> {
             || config.ipc == Isolation::Isolated
             || !config.extra_mounts.is_empty()
             || !config.process.locks.is_empty()
+            || !config.limits.is_none()
     }
 
     fn namespaces(&mut self) {
@@ -194,13 +176,8 @@ impl Planner<'_> {
             Filesystem::Proc => self.proc(target, &flags),
             Filesystem::Sysfs => self.sysfs(target, &flags),
             Filesystem::Mqueue => self.mqueue(target, &flags),
-            Filesystem::Dev => {
-                self.make_directory(target);
-                self.plan.steps.extend(minimal_dev(target));
-                if !flags.is_empty() {
-                    self.restrict(target, flags);
-                }
-            }
+            Filesystem::Dev => self.dev(target, Console::Bound, flags),
+            Filesystem::DevWithoutConsole => self.dev(target, Console::Absent, flags),
             Filesystem::Overlay { lower, upper } => {
                 let marks = self.overlay_marks();
                 if upper.is_some() {
@@ -242,6 +219,14 @@ impl Planner<'_> {
                  caller (EOVERFLOW): its owner has no name in the sandbox"
             );
             self.note(Setting::ExtraMounts, text);
+        }
+    }
+
+    fn dev(&mut self, target: &InsidePath, console: Console, flags: Vec<MountFlag>) {
+        self.make_directory(target);
+        self.plan.steps.extend(minimal_dev(target, console));
+        if !flags.is_empty() {
+            self.restrict(target, flags);
         }
     }
 
@@ -357,12 +342,8 @@ impl Planner<'_> {
         if let Some(name) = &self.config.hostname {
             self.push(Step::SetHostname(name.as_str().to_owned()));
         }
-        match self.config.user {
-            User::Root if self.privileged() && self.host.uid != 0 => {
-                self.push(Step::SetIds { uid: 0, gid: 0 });
-            }
-            User::Ids { uid, gid } if self.privileged() => self.push(Step::SetIds { uid, gid }),
-            _ => {}
+        if self.privileged() {
+            self.plan.steps.extend(set_ids(config, self.host));
         }
         self.plan.steps.extend(config.process.locks.iter().cloned().map(Step::Lock));
         self.plan.steps.extend(config.process.gates.start.map(Step::Await));

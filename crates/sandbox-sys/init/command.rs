@@ -4,7 +4,8 @@ use core::arch::asm;
 use core::cell::Cell;
 use core::ffi::c_char;
 
-use crate::protocol::{FILTER, LONGEST_FILTER};
+use crate::protocol::{FILTER, LIMIT, LISTEN_PID, LONGEST_FILTER};
+use crate::protocol::{ListenPidWord, limit, listen_pid};
 use crate::sys::{self, EACCES, EINVAL, ENOENT, ENOTDIR, SIGKILL};
 use crate::{numbers, raw, start};
 
@@ -17,9 +18,13 @@ pub(crate) struct Command<'a> {
     pub(crate) candidates: &'a [*const c_char],
     /// Filters of system calls, in hexadecimal.
     pub(crate) filters: &'a [*const c_char],
+    /// What is written before it starts, to limit it.
+    pub(crate) limits: &'a [*const c_char],
     /// argv and envp, each ended by a NULL.
     pub(crate) argv: *const *const c_char,
-    pub(crate) envp: *const *const c_char,
+    pub(crate) envp: *mut *const c_char,
+    /// Put its PID into its environment.
+    pub(crate) tell_pid: bool,
     /// Run it in a session of its own.
     pub(crate) new_session: bool,
     /// The PID of init, if the command has to be killed when init dies.
@@ -32,7 +37,7 @@ struct Attempt<'a> {
     failure: Cell<Option<Failure>>,
 }
 
-/// Why a command could not be started: an errno, and [`FILTER`] where the filters are why.
+/// Why a command could not be started: an errno, and [`FILTER`] or [`LIMIT`] where one of these is why.
 #[derive(Clone, Copy)]
 pub(crate) struct Failure {
     pub(crate) errno: i32,
@@ -48,6 +53,7 @@ impl Failure {
 impl Command<'_> {
     /// Starts the command and returns its PID.
     pub(crate) fn start(&self) -> Result<i32, Failure> {
+        self.limit().map_err(|errno| Failure { errno, detail: LIMIT })?;
         let attempt = Attempt { command: self, failure: Cell::new(None) };
         // SAFETY: `child` does not return.
         let pid = raw::result(unsafe { vfork(&raw const attempt) }).map_err(Failure::of_exec)?;
@@ -55,6 +61,17 @@ impl Command<'_> {
             None => Ok(pid as i32),
             Some(failure) => Err(failure),
         }
+    }
+
+    /// Writes what limits it; nobody can take that back by these descriptors.
+    fn limit(&self) -> sys::Result<()> {
+        self.limits.iter().try_for_each(|&text| {
+            // SAFETY: an element of argv before the command's words, so not its NULL.
+            let (fd, value) = limit(unsafe { start::bytes(text) }).ok_or(EINVAL)?;
+            let written = sys::write(fd, value);
+            sys::close_range(fd, fd);
+            written.map(drop)
+        })
     }
 
     /// Installs the filters, in order.
@@ -66,6 +83,24 @@ impl Command<'_> {
             let len = decode(text, &mut program).ok_or(EINVAL)?;
             sys::install_filter(program.get(..len).unwrap_or_default()).map(drop)
         })
+    }
+
+    /// Puts another variable in the place of [`LISTEN_PID`].
+    ///
+    /// # Safety
+    ///
+    /// `variable` must end with a NUL, and last until the command has been executed, or is not wanted any more.
+    unsafe fn set_listen_pid(&self, variable: &[u8]) {
+        let mut slot = self.envp;
+        // SAFETY: envp is an array of strings that ends with a NULL, and nothing else refers to it.
+        unsafe {
+            while !(*slot).is_null() {
+                if start::bytes(*slot).starts_with(LISTEN_PID) {
+                    *slot = variable.as_ptr().cast();
+                }
+                slot = slot.add(1);
+            }
+        }
     }
 
     /// Like execvp(3): a program that is missing or may not be executed is passed over. Returns
@@ -104,6 +139,11 @@ unsafe extern "C" fn child(attempt: *const Attempt<'_>) -> ! {
         sys::setsid();
     }
     sys::set_signal_mask(sys::NO_SIGNALS);
+    let mut word: ListenPidWord = [0; _];
+    if command.tell_pid {
+        // SAFETY: it ends with a NUL, and is in this frame, which is never left.
+        unsafe { command.set_listen_pid(listen_pid(sys::getpid(), &mut word)) };
+    }
     failure.set(Some(match command.filter() {
         Ok(()) => Failure::of_exec(command.execute()),
         Err(errno) => Failure { errno, detail: FILTER },

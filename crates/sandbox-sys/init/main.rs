@@ -30,12 +30,12 @@ mod sys;
 use core::ffi::c_char;
 
 use command::{Command, Failure};
-use protocol::{ARGV_CANDIDATES, ARGV_PARAMETERS, NEW_SESSION, OWN_PID_NAMESPACE};
+use protocol::{ARGV_CANDIDATES, ARGV_PARAMETERS, NEW_SESSION, OWN_PID_NAMESPACE, TELL_PID};
 use protocol::{INIT_NAME, Parameters, Record};
 use supervisor::Supervisor;
 
 /// `argv` includes the NULL at its end.
-fn run(argv: &[*const c_char], envp: *const *const c_char) -> ! {
+fn run(argv: &[*const c_char], envp: *mut *const c_char) -> ! {
     match prepare(argv, envp) {
         Some((parameters, command)) => supervise(parameters, &command),
         None => sys::exit(1),
@@ -45,7 +45,7 @@ fn run(argv: &[*const c_char], envp: *const *const c_char) -> ! {
 /// Reads the arguments. `None` when they are not as `protocol.rs` says.
 fn prepare(
     argv: &[*const c_char],
-    envp: *const *const c_char,
+    envp: *mut *const c_char,
 ) -> Option<(Parameters, Command<'_>)> {
     let &text = argv.get(ARGV_PARAMETERS).filter(|text| !text.is_null())?;
     // SAFETY: an element of argv, and not its NULL.
@@ -53,15 +53,18 @@ fn prepare(
     let count = usize::try_from(parameters.candidates).ok()?;
     let (candidates, argv) = argv.get(ARGV_CANDIDATES..)?.split_at_checked(count)?;
     let (filters, argv) = argv.split_at_checked(usize::try_from(parameters.filters).ok()?)?;
+    let (limits, argv) = argv.split_at_checked(usize::try_from(parameters.limits).ok()?)?;
     // What is left is the command's argv, at least its NULL.
     let argv = argv.first()?;
     let own_pid_namespace = parameters.flags & OWN_PID_NAMESPACE != 0;
     let command = Command {
         candidates,
         filters,
+        limits,
         argv,
         envp,
         new_session: parameters.flags & NEW_SESSION != 0,
+        tell_pid: parameters.flags & TELL_PID != 0,
         dies_with: (!own_pid_namespace).then(sys::getpid),
     };
     Some((parameters, command))

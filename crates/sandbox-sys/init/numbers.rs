@@ -38,4 +38,5 @@ numbers! {
     SETSID = 112, 157;
     SIGNALFD4 = 289, 74;
     WAIT4 = 61, 260;
+    WRITE = 1, 64;
 }

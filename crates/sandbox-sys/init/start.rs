@@ -41,9 +41,9 @@ global_asm!(
     main = sym main,
 );
 
-extern "C" fn main(stack: *const usize) -> ! {
+extern "C" fn main(stack: *mut usize) -> ! {
     // SAFETY: `stack` is where execve(2) put argc, argv and its NULL, envp and its NULL. Nothing
-    // writes there, and it lasts as long as the process.
+    // writes to argv, and all of it lasts as long as the process.
     let (argv, envp) = unsafe {
         let argv = stack.add(1).cast::<*const c_char>();
         (core::slice::from_raw_parts(argv, *stack + 1), argv.add(*stack + 1))
@@ -55,7 +55,7 @@ extern "C" fn main(stack: *const usize) -> ! {
 ///
 /// # Safety
 ///
-/// `start` must be an element of argv, but not its NULL.
+/// `start` must be an element of argv or envp, but not a NULL.
 pub(crate) unsafe fn bytes<'a>(start: *const c_char) -> &'a [u8] {
     // SAFETY: a NUL-terminated string, says the caller.
     unsafe { CStr::from_ptr(start) }.to_bytes()

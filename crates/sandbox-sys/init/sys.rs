@@ -141,6 +141,13 @@ pub(crate) fn read(fd: i32, buffer: &mut [u8]) -> Result<&[u8]> {
     Ok(buffer.get(..read).unwrap_or_default())
 }
 
+/// write(2), once: what is written is short.
+pub(crate) fn write(fd: i32, bytes: &[u8]) -> Result {
+    let (start, len) = (bytes.as_ptr().expose_provenance(), bytes.len());
+    // SAFETY: the kernel reads the slice only.
+    raw::result(unsafe { syscall3(numbers::WRITE, int(fd), start, len) })
+}
+
 pub(crate) fn send(socket: i32, record: &[u8]) -> Result {
     let (start, len) = (record.as_ptr().expose_provenance(), record.len());
     // SAFETY: the kernel reads the slice only.

@@ -163,6 +163,7 @@ impl SandboxChild {
         drop(self.stdin.take());
         let End { status, usage } = self.collect(held)?;
         let mut outcome = Outcome::new(status, usage);
+        outcome.out_of_memory = self.process.out_of_memory();
         outcome.usage.wall = self.started.elapsed();
         let captured = |output: Option<Collector>| output.map(Collector::into_captured);
         let [stdout, stderr] = std::mem::take(&mut self.outputs).map(captured);

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <time.h>
 
 static void nap(int milliseconds) { usleep(milliseconds * 1000); }
 
@@ -171,8 +172,94 @@ static int reveals(char **words)
     return 0;
 }
 
+// allocate MIB: takes so much memory, and uses all of it.
+static int allocate(char **words)
+{
+    size_t size = (size_t)atol(words[0]) << 20;
+    char *memory = malloc(size);
+    if (!memory)
+        return report(-1);
+    for (size_t at = 0; at < size; at += 4096)
+        ((volatile char *)memory)[at] = 1;
+    return report(0);
+}
+
+// together COUNT MIB: so many processes that take so much each, at the same time; how many could.
+static int together(char **words)
+{
+    int count = atoi(words[0]), done = 0, ready[2], over[2];
+    char byte;
+    if (pipe(ready) || pipe(over))
+        return report(-1);
+    for (int i = 0; i < count; i++)
+        if (fork() == 0) {
+            close(over[1]);
+            size_t size = (size_t)atol(words[1]) << 20;
+            volatile char *memory = malloc(size);
+            for (size_t at = 0; memory && at < size; at += 4096)
+                memory[at] = 1;
+            int told = write(ready[1], "x", 1) == 1;
+            close(ready[1]);
+            _exit(told && read(over[0], &byte, 1) == 0 ? 0 : 1);
+        }
+    // Each says that it has all, or is killed.
+    close(ready[1]);
+    for (int i = 0; i < count && read(ready[0], &byte, 1) == 1; i++)
+        done++;
+    close(over[1]);
+    while (wait(NULL) > 0)
+        ;
+    printf("%d\n", done);
+    return 0;
+}
+
+// burn MS: keeps a processor busy for so long, and says how many milliseconds it had of it.
+static int burn(char **words)
+{
+    struct timespec start, now, used;
+    long wanted = atol(words[0]), passed;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        for (volatile int i = 0; i < 10000; i++)
+            ;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        passed = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000;
+    } while (passed < wanted);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    printf("%ld\n", used.tv_sec * 1000 + used.tv_nsec / 1000000);
+    return 0;
+}
+
+// forks COUNT: that many children at the same time; how many there could be, and why not more.
+static int forks(char **words)
+{
+    int count = atoi(words[0]), made = 0, over[2];
+    char byte;
+    pid_t child = 0;
+    fflush(stdout);
+    if (pipe(over))
+        return report(-1);
+    while (made < count && (child = fork()) > 0)
+        made++;
+    if (child == 0 && made < count) {
+        close(over[1]);
+        _exit(read(over[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    int error = errno;
+    printf("%d%s", made, made < count ? " " : "\n");
+    errno = error;
+    if (made < count)
+        report(-1);
+    close(over[1]);
+    while (wait(NULL) > 0)
+        ;
+    return 0;
+}
+
 const struct command life_commands[] = {
     {"sleep", 1, sleep_for}, {"orphan", 1, orphan},  {"daemon", 1, leave_daemon},
     {"family", 2, family},   {"kill", 2, send_signal}, {"pids", 0, pids},
-    {"zombies", 0, zombies}, {"reveals", 3, reveals}, {NULL, 0, NULL},
+    {"zombies", 0, zombies}, {"reveals", 3, reveals},
+    {"allocate", 1, allocate}, {"together", 2, together}, {"burn", 1, burn},
+    {"forks", 1, forks},     {NULL, 0, NULL},
 };

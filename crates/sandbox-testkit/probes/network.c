@@ -71,7 +71,21 @@ static int route(char **words)
     return report(connect(socket(AF_INET, SOCK_DGRAM, 0), (void *)&to, sizeof to));
 }
 
+// accept FD: takes one connection on a socket that it was started with, and answers what it is told.
+static int accept_one(char **words)
+{
+    char got[5] = "";
+    int stream = accept(atoi(words[0]), NULL, NULL);
+    if (stream < 0)
+        return report(-1);
+    if (read(stream, got, 4) != 4 || write(stream, "pong", 4) != 4)
+        return 1;
+    puts(got);
+    return 0;
+}
+
 const struct command network_commands[] = {
     {"interfaces", 0, interfaces}, {"loopback", 0, loopback}, {"connect", 2, connect_port},
-    {"connect-abstract", 1, connect_abstract}, {"route", 1, route}, {NULL, 0, NULL},
+    {"connect-abstract", 1, connect_abstract}, {"route", 1, route},
+    {"accept", 1, accept_one}, {NULL, 0, NULL},
 };

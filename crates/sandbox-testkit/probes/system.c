@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 static int ids(char **words)
 {
@@ -151,11 +152,21 @@ static int devices(char **words)
     return 0;
 }
 
+// device PATH: which device a node is.
+static int device(char **words)
+{
+    struct stat node;
+    if (stat(words[0], &node))
+        return report(-1);
+    printf("%d:%d\n", (int)major(node.st_rdev), (int)minor(node.st_rdev));
+    return 0;
+}
+
 const struct command system_commands[] = {
     {"ids", 0, ids},           {"groups", 0, groups},         {"caps", 0, caps},
     {"hostname", 0, hostname}, {"domainname", 0, domainname}, {"no-new-privs", 0, no_new_privs},
     {"set-hostname", 1, set_hostname}, {"shm-make", 1, shm_make}, {"shm-find", 1, shm_find},
     {"shm-remove", 1, shm_remove}, {"mq-make", 1, mq_make}, {"mq-find", 1, mq_find},
     {"mq-remove", 1, mq_remove}, {"tiocsti", 0, tiocsti}, {"pty", 0, pty},
-    {"devices", 0, devices}, {"sysinfo", 0, ask_sysinfo}, {"unshare-user", 0, unshare_user}, {NULL, 0, NULL},
+    {"devices", 0, devices}, {"device", 1, device}, {"sysinfo", 0, ask_sysinfo}, {"unshare-user", 0, unshare_user}, {NULL, 0, NULL},
 };

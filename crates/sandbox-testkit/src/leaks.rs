@@ -22,12 +22,9 @@ impl Snapshot {
     /// Looks at the host; `temporary` is where the library would put its temporary files.
     pub(crate) fn take(temporary: &Path) -> io::Result<Self> {
         let mountinfo = fs::read_to_string("/proc/self/mountinfo")?;
-        let mut cgroups = BTreeSet::new();
-        // A host without cgroups has none to leak.
-        let _ = collect_cgroups(Path::new("/sys/fs/cgroup"), &mut cgroups);
         Ok(Self {
             mounts: mountinfo.lines().map(mount_of).collect(),
-            cgroups,
+            cgroups: cgroups()?,
             temporary: names_in(temporary)?,
         })
     }
@@ -36,12 +33,20 @@ impl Snapshot {
     pub(crate) fn since(&self, before: &Self) -> Vec<String> {
         let mounts = self.mounts.difference(&before.mounts).map(|m| format!("a mount: {m}"));
         let gone = before.mounts.difference(&self.mounts).map(|m| format!("a mount is gone: {m}"));
-        let cgroups = self.cgroups.difference(&before.cgroups);
+        // One of a caller that lives is somebody else's: what it is started by has ended.
+        let cgroups = self.cgroups.difference(&before.cgroups).filter(|path| !is_in_use(path));
         let cgroups = cgroups.map(|path| format!("a cgroup: {}", path.display()));
         let files = self.temporary.difference(&before.temporary);
         let files = files.map(|path| format!("a temporary file: {}", path.display()));
         mounts.chain(gone).chain(cgroups).chain(files).collect()
     }
+}
+
+/// Whether the caller that a cgroup is named after lives.
+fn is_in_use(cgroup: &Path) -> bool {
+    let name = cgroup.file_name().unwrap_or_default().to_string_lossy();
+    let pid = name.split('-').nth(1).unwrap_or_default();
+    Path::new("/proc").join(pid).join("stat").exists()
 }
 
 /// A line of mountinfo without its numbers, which the kernel gives out anew.
@@ -53,12 +58,26 @@ fn names_in(dir: &Path) -> io::Result<BTreeSet<PathBuf>> {
     fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
-/// Control groups of sandboxes. Others come and go at any time, by the hand of the service manager.
+/// The cgroups of sandboxes: `sandboxlib-PID-…`, of the caller's PID. Others come and go at any time, by the
+/// hand of the service manager.
+pub(crate) fn cgroups() -> io::Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    collect_cgroups(Path::new("/sys/fs/cgroup"), &mut found)?;
+    Ok(found)
+}
+
 fn collect_cgroups(dir: &Path, found: &mut BTreeSet<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            if entry.file_name().to_string_lossy().contains("sandbox") {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        // A host without cgroups has none to leak, and one that is gone is none.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let Ok(entry) = entry else { break };
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if entry.file_name().to_string_lossy().starts_with("sandboxlib-") {
                 found.insert(entry.path());
             }
             collect_cgroups(&entry.path(), found)?;

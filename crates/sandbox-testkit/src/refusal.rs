@@ -2,7 +2,7 @@
 
 use sandbox_core::{
     Capability, ConfigError, Environment, Feature, Filesystem, InsidePath, Isolation,
-    KeptCapabilities, Mount, MountFlag, Policy, ProcessSettings, Recursion, SandboxConfig,
+    KeptCapabilities, Limits, Mount, MountFlag, Policy, ProcessSettings, Recursion, SandboxConfig,
     SandboxConfigBuilder, SeccompProgram, SelectError, Setting, Support, User, UserNamespace,
     WhyNot, negotiate,
 };
@@ -53,6 +53,13 @@ fn allow_everything() -> Result<SeccompProgram, ConfigError> {
     )
 }
 
+/// One limit.
+fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
 /// Whether a setting has a value that every backend can give.
 fn can_step_down(setting: Setting) -> bool {
     !matches!(
@@ -79,6 +86,10 @@ fn demand(feature: Feature, world: &World<'_>) -> Result<Option<SandboxConfig>, 
         | Feature::IpcUndefined
         | Feature::HostnameUndefined
         | Feature::UserSame
+        | Feature::GroupsDefault
+        | Feature::MemoryUnlimited
+        | Feature::CpuUnlimited
+        | Feature::ProcessesUnlimited
         | Feature::UtsUndefined
         | Feature::CgroupUndefined
         | Feature::UserNamespaceUndefined
@@ -114,6 +125,10 @@ fn demand(feature: Feature, world: &World<'_>) -> Result<Option<SandboxConfig>, 
         Feature::HostnameNamed => Ok(base().hostname("sandbox")),
         Feature::UserRoot => Ok(base().user(User::Root)),
         Feature::UserIds => Ok(base().user(User::Ids { uid: 4321, gid: 4322 })),
+        Feature::MemoryLimited => Ok(base().limits(limits(|all| all.memory = Some(1 << 30)))),
+        Feature::CpuLimited => Ok(base().limits(limits(|all| all.cpu = Some(1000)))),
+        Feature::ProcessesLimited => Ok(base().limits(limits(|all| all.processes = Some(10)))),
+        Feature::GroupsGiven => Ok(base().groups([4323])),
         Feature::MountBind => {
             mount(Filesystem::Bind { source: world.shared(), recursion: Recursion::Recursive })
         }

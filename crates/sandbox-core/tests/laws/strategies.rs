@@ -11,10 +11,10 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use sandbox_core::{
     BackendName, Capabilities, Capability, CaptureLimit, CommandLine, Environment, Feature,
-    Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities, Loopback,
-    Missing, Mount, MountFlag, MountPoint, Obstacle, Output, OverlayUpper, ProcessSettings,
-    Recursion, Root, SandboxConfig, SeccompProgram, Session, Setting, Support, User, UserNamespace,
-    WhyNot, Writable,
+    Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities, Limits,
+    ListenPid, Loopback, Missing, Mount, MountFlag, MountPoint, Obstacle, Output, OverlayUpper,
+    ProcessSettings, Recursion, Root, SandboxConfig, SeccompProgram, Session, Setting, Support,
+    User, UserNamespace, WhyNot, Writable,
 };
 
 pub(crate) const BACKEND: BackendName = BackendName::new("test-backend");
@@ -65,6 +65,7 @@ fn filesystem() -> impl Strategy<Value = Filesystem> {
         (size, option::of(0..=0o7777_u32))
             .prop_map(|(size, mode)| Filesystem::Tmpfs { size, mode }),
         Just(Filesystem::Dev),
+        Just(Filesystem::DevWithoutConsole),
         Just(Filesystem::Sysfs),
         Just(Filesystem::Mqueue),
         (vec(host_path(), 1..3), option::of(upper))
@@ -112,14 +113,17 @@ fn odd_settings() -> impl Strategy<Value = (KeptCapabilities, Vec<SeccompProgram
         btree_set(3..1024_i32, 0..3),
         (descriptor(), descriptor()),
         vec(inside_path(), 0..2),
+        select(vec![ListenPid::AsGiven, ListenPid::Own]),
     );
-    let process = process.prop_map(|(argv0, candidates, session, descriptors, gates, locks)| {
-        let mut process = ProcessSettings::default();
-        (process.argv0, process.cwd_candidates, process.session) = (argv0, candidates, session);
-        (process.gates.ids_mapped, process.gates.start) = gates;
-        (process.descriptors, process.locks) = (descriptors, locks);
-        process
-    });
+    let process =
+        process.prop_map(|(argv0, candidates, session, descriptors, gates, locks, pid)| {
+            let mut process = ProcessSettings::default();
+            (process.argv0, process.cwd_candidates, process.session) = (argv0, candidates, session);
+            (process.gates.ids_mapped, process.gates.start) = gates;
+            (process.descriptors, process.locks) = (descriptors, locks);
+            process.listen_pid = pid;
+            process
+        });
     (capabilities, vec(program, 0..2), process)
 }
 
@@ -159,6 +163,17 @@ pub(crate) fn environment() -> impl Strategy<Value = Environment> {
     })
 }
 
+fn limits() -> impl Strategy<Value = Limits> {
+    let memory = option::of(1..1_u64 << 50);
+    (memory, option::of(1..100_000_u32), option::of(1..100_000_u32)).prop_map(
+        |(memory, cpu, processes)| {
+            let mut limits = Limits::default();
+            (limits.memory, limits.cpu, limits.processes) = (memory, cpu, processes);
+            limits
+        },
+    )
+}
+
 fn output() -> impl Strategy<Value = Output> {
     prop_oneof![
         Just(Output::default()),
@@ -195,7 +210,7 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
     (
         (command, option::of(inside_path()), environment(), root, writable),
         (isolation(), isolation(), isolation(), isolation()),
-        (vec(mount(), 0..4), option::of(hostname), user),
+        (vec(mount(), 0..4), option::of(hostname), user, vec(0..70_000_u32, 0..3), limits()),
         (
             isolation(),
             isolation(),
@@ -210,10 +225,14 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
             (config.cwd, config.env, config.root, config.writable) =
                 (what.1, what.2, what.3, what.4);
             (config.mounts, config.network, config.processes, config.ipc) = isolations;
-            (config.extra_mounts, config.hostname, config.user) = place;
+            (config.extra_mounts, config.hostname, config.user) = (place.0, place.1, place.2);
+            (config.groups, config.limits) = (place.3, place.4);
             (config.uts, config.cgroup, config.loopback, config.user_namespace) =
                 (rest.0, rest.1, rest.2, rest.3);
             (config.capabilities, config.seccomp, config.process) = rest.4;
+            if config.user_namespace != UserNamespace::Undefined {
+                config.groups = Vec::new();
+            }
             if config.processes == Isolation::Isolated && config.user == User::Root {
                 config.process.first = First::Command;
             }

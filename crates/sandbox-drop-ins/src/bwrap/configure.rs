@@ -185,7 +185,7 @@ fn mount(
         *place = content(option, number, read)?;
     }
     let more = match mount.filesystem {
-        Filesystem::Dev => dev(&mount.target, caller)?,
+        Filesystem::DevWithoutConsole => dev(&mount.target, caller)?,
         _ => Vec::new(),
     };
     mounts.push(mount);

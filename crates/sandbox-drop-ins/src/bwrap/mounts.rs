@@ -92,7 +92,7 @@ impl Pending {
                 (self.overlay(spec, &mut word)?, PLAIN)
             }
             Word::Proc => (Filesystem::Proc, &[]),
-            Word::Dev => (Filesystem::Dev, &[]),
+            Word::Dev => (Filesystem::DevWithoutConsole, &[]),
             Word::Mqueue => (Filesystem::Mqueue, &[]),
             Word::Tmpfs => (Filesystem::Tmpfs { size: self.size.take(), mode: self.mode }, PLAIN),
             Word::Dir => (Filesystem::Directory { mode: self.mode }, &[]),

@@ -14,11 +14,13 @@ use core::sync::atomic::Ordering::Relaxed;
 use sandbox_core::First;
 
 use super::act::{Rights, State};
+use super::cgroup::Entry;
 use super::init_file::InitFile;
 use super::kernel::{self, Errno};
 use super::program::{Descriptors, Image, Program};
 use super::protocol::{
-    ARGV_CANDIDATES, ARGV_PARAMETERS, NEW_SESSION, OWN_PID_NAMESPACE, Parameters, Record,
+    ARGV_CANDIDATES, ARGV_PARAMETERS, ListenPidWord, NEW_SESSION, OWN_PID_NAMESPACE, Parameters,
+    Record, TELL_PID, listen_pid,
 };
 
 /// Steps beyond those of any plan.
@@ -26,12 +28,16 @@ pub(super) const STREAMS: u32 = u32::MAX - 1;
 pub(super) const START_INIT: u32 = u32::MAX - 2;
 pub(super) const FIND_CHILDREN: u32 = u32::MAX - 3;
 pub(super) const FILTER_COMMAND: u32 = u32::MAX - 4;
+pub(super) const ENTER_CGROUP: u32 = u32::MAX - 5;
+pub(super) const OWN_CGROUPS: u32 = u32::MAX - 6;
 pub(super) const EXECUTE: u32 = 0x7fff_ffff;
 
 /// What the child is started with.
 pub(super) struct Order<'a> {
     pub(super) program: &'a Program,
     pub(super) descriptors: Descriptors,
+    /// What it enters.
+    pub(super) entry: &'a Entry,
     pub(super) init_flags: i32,
     pub(super) rights: Rights,
     pub(super) init: Option<InitFile>,
@@ -51,6 +57,13 @@ pub(super) extern "C" fn main(order: *mut c_void) -> libc::c_int {
 
 impl Order<'_> {
     fn run(&self) -> Result<(), (u32, Errno)> {
+        // Before anything else, so that all of it is counted.
+        for cgroup in &self.entry.doors {
+            kernel::write(*cgroup, b"0").map_err(|errno| (ENTER_CGROUP, errno))?;
+        }
+        if self.entry.own_cgroups {
+            kernel::own_cgroups().map_err(|errno| (OWN_CGROUPS, errno))?;
+        }
         let old_umask = kernel::umask(0o022);
         // Held mounts need a descriptor each. The limit is the command's again at the end.
         let limit = if self.program.held.is_empty() {
@@ -97,9 +110,10 @@ impl Order<'_> {
             socket,
             caller_pidfd: caller,
             children,
-            flags: self.init_flags,
+            flags: self.init_flags | image.listen_pid.map_or(0, |_| TELL_PID),
             candidates: image.candidates,
             filters: image.filters,
+            limits: image.limits,
             exec_step: EXECUTE.cast_signed(),
         };
         let mut buffer = [0; Parameters::MAX_LEN];
@@ -108,7 +122,8 @@ impl Order<'_> {
             let init = InitFile::descriptor(self.init)?;
             kernel::close_on_exec_from(3)?;
             let ours = [socket, caller, children];
-            for fd in ours.iter().filter(|fd| **fd >= 0).chain(&image.descriptors) {
+            let ours = ours.iter().filter(|fd| **fd >= 0);
+            for fd in ours.chain(&self.entry.memory).chain(&image.descriptors) {
                 kernel::keep_across_exec(*fd)?;
             }
             Ok(init)
@@ -164,6 +179,12 @@ impl Order<'_> {
             if let Err(errno) = kernel::filter_system_calls(program) {
                 return (FILTER_COMMAND, errno);
             }
+        }
+        let mut word: ListenPidWord = [0; _];
+        if let Some(slot) = image.listen_pid.and_then(|slot| image.envp.get(slot)) {
+            // The slot is this child's alone, and the word on its stack until it has executed.
+            let variable = listen_pid(kernel::own_pid(), &mut word).as_ptr();
+            slot.store(variable.cast_mut().cast(), Relaxed);
         }
         (EXECUTE, execute_first(image))
     }

@@ -8,26 +8,32 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use sandbox_core::{InsidePath, Missing, NewFilesystem, Plan, Recursion, Step};
+use sandbox_core::{Exec, InsidePath, Missing, NewFilesystem, Plan, Recursion, Step};
 
+use super::console;
 use super::filesystems::{attributes, depth, mount};
 use super::image::{PWD, image};
+use super::kernel::Depth;
 use super::places::{Place, Places};
 use super::program::{Act, FileAct, Op, ProcessAct, Program, Target, TargetKind, map_line};
 use super::terminal;
 use crate::error::SpawnError;
 use crate::words::c_string;
 
-/// Compiles all of a plan.
-pub(super) fn program(plan: &Plan) -> Result<Program, SpawnError> {
-    let mut program = steps(&plan.steps)?;
-    program.exec = Some(image(&plan.exec)?);
+/// Compiles all of a plan. `limits` are words for the init.
+pub(super) fn program(plan: &Plan, limits: Vec<CString>) -> Result<Program, SpawnError> {
+    let mut program = steps_of(&plan.steps, Some(&plan.exec))?;
+    program.exec = Some(image(&plan.exec, limits)?);
     Ok(program)
 }
 
 /// Compiles steps that end without an exec.
 pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
-    let mut compiler = Compiler::default();
+    steps_of(steps, None)
+}
+
+fn steps_of(steps: &[Step], exec: Option<&Exec>) -> Result<Program, SpawnError> {
+    let mut compiler = Compiler { exec, ..Compiler::default() };
     for step in steps {
         if let Step::Reopen(path) = step {
             let slot = compiler.reopened.len();
@@ -54,7 +60,9 @@ pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
 }
 
 #[derive(Default)]
-struct Compiler {
+struct Compiler<'a> {
+    /// What comes after the steps.
+    exec: Option<&'a Exec>,
     ops: Vec<Op>,
     step: u32,
     /// The slot of each held path.
@@ -66,7 +74,7 @@ struct Compiler {
     reopened: BTreeMap<InsidePath, usize>,
 }
 
-impl Compiler {
+impl Compiler<'_> {
     fn push(&mut self, act: Act) {
         self.ops.push(Op { step: self.step, act });
     }
@@ -104,22 +112,6 @@ impl Compiler {
             Step::MakeTargetFor { target, descriptor } => {
                 let metadata = descriptors_file(*descriptor)?;
                 Act::Make(self.target(target, kind_of(&metadata))?)
-            }
-            Step::BindDescriptor { descriptor, target, recursion, flags } => {
-                descriptors_file(*descriptor)?;
-                Act::BindDescriptor {
-                    descriptor: *descriptor,
-                    source: c_string(fs::read_link(descriptors_path(*descriptor))?)?,
-                    target: self.mount_place(target, Place::Host)?,
-                    attributes: attributes(flags),
-                    depth: depth(*recursion),
-                }
-            }
-            Step::Bind { source, target, recursion, flags, missing } => {
-                let source = c_string(std::path::absolute(source)?)?;
-                let target = self.mount_place(target, Place::Host)?;
-                let (attributes, depth) = (attributes(flags), depth(*recursion));
-                Act::Bind { source, target, attributes, depth, missing: *missing }
             }
             Step::Mount { filesystem, target, flags } => {
                 let place = match filesystem {
@@ -166,14 +158,44 @@ impl Compiler {
             }
             // There is nothing to refuse.
             Step::BlockTerminalInput if !terminal::is_there() => return Ok(()),
-            step => match (self.file(step)?, process(step)?) {
-                (Some(act), _) => Act::File(act),
-                (None, Some(act)) => Act::Process(act),
-                (None, None) => return Err(io::ErrorKind::Unsupported.into()),
+            step => match (self.bind(step)?, self.file(step)?, process(step)?) {
+                (Some(act), ..) => act,
+                (None, Some(act), _) => Act::File(act),
+                (None, None, Some(act)) => Act::Process(act),
+                (None, None, None) => return Err(io::ErrorKind::Unsupported.into()),
             },
         };
         self.push(act);
         Ok(())
+    }
+
+    fn bind(&mut self, step: &Step) -> io::Result<Option<Act>> {
+        Ok(Some(match step {
+            Step::BindDescriptor { descriptor, target, recursion, flags } => {
+                descriptors_file(*descriptor)?;
+                Act::BindDescriptor {
+                    descriptor: *descriptor,
+                    source: c_string(fs::read_link(descriptors_path(*descriptor))?)?,
+                    target: self.mount_place(target, Place::Host)?,
+                    attributes: attributes(flags),
+                    depth: depth(*recursion),
+                }
+            }
+            Step::Bind { source, target, recursion, flags, missing } => {
+                let source = c_string(std::path::absolute(source)?)?;
+                let target = self.mount_place(target, Place::Host)?;
+                let (attributes, depth) = (attributes(flags), depth(*recursion));
+                Act::Bind { source, target, attributes, depth, missing: *missing }
+            }
+            Step::BindConsole(target) => Act::Bind {
+                source: c_string(console::source(self.exec))?,
+                target: self.mount_place(target, Place::Host)?,
+                attributes: 0,
+                depth: Depth::Single,
+                missing: Missing::Fails,
+            },
+            _ => return Ok(None),
+        }))
     }
 
     fn file(&mut self, step: &Step) -> io::Result<Option<FileAct>> {
@@ -239,7 +261,9 @@ fn process(step: &Step) -> io::Result<Option<ProcessAct>> {
             descriptors_file(*descriptor)?;
             ProcessAct::Await(*descriptor)
         }
-        Step::SetIds { uid, gid } => ProcessAct::SetIds { uid: *uid, gid: *gid },
+        Step::SetIds { uid, gid, groups } => {
+            ProcessAct::SetIds { uid: *uid, gid: *gid, groups: groups.clone() }
+        }
         Step::DropCapabilities => ProcessAct::DropCapabilities,
         Step::KeepCapabilities(kept) => {
             ProcessAct::KeepCapabilities(kept.iter().fold(0, |bits, one| bits | 1 << one.number()))

@@ -4,27 +4,36 @@ use std::ffi::CString;
 use std::fmt::Write;
 use std::sync::atomic::AtomicPtr;
 
-use sandbox_core::{Exec, SeccompProgram};
+use sandbox_core::{Exec, ListenPid, SeccompProgram};
 
 use super::program::Image;
-use super::protocol::INIT_NAME;
+use super::protocol::{INIT_NAME, LISTEN_PID};
 use crate::error::SpawnError;
 use crate::words::Words;
 
 /// The variable that names the working directory, as far as it is known.
 pub(super) const PWD: &[u8] = b"PWD=";
 
-/// Compiles an exec.
-pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
-    let Words { candidates, arguments, variables } = Words::of(exec)?;
+/// Compiles an exec. `limits` are words for the init.
+pub(super) fn image(exec: &Exec, limits: Vec<CString>) -> Result<Image, SpawnError> {
+    let Words { candidates, arguments, mut variables } = Words::of(exec)?;
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     let (programs, filters) = (count(candidates.len()), count(exec.seccomp.len()));
+    let limit_words = count(limits.len());
     // The second word has init's parameters, which the child puts in.
     let mut strings = vec![INIT_NAME.to_owned(), CString::default()];
     strings.extend(candidates);
     strings.extend(exec.seccomp.iter().map(hexadecimal));
+    strings.extend(limits);
     strings.extend(arguments);
     let words = strings.len();
+    let tells_pid = exec.listen_pid == ListenPid::Own;
+    if tells_pid {
+        // The number is known once there is the process.
+        variables.retain(|variable| !variable.to_bytes().starts_with(LISTEN_PID));
+        variables.push(CString::new(LISTEN_PID).unwrap_or_default());
+    }
+    let listen_pid = tells_pid.then(|| variables.len() - 1);
     let pwd = variables.iter().position(|variable| variable.to_bytes().starts_with(PWD));
     strings.extend(variables);
     let pointers = |strings: &[CString]| {
@@ -36,8 +45,10 @@ pub(super) fn image(exec: &Exec) -> Result<Image, SpawnError> {
         argv: pointers(&strings[..words]),
         envp: pointers(&strings[words..]),
         pwd,
+        listen_pid,
         candidates: programs,
         filters,
+        limits: limit_words,
         programs: exec.seccomp.iter().map(instructions).collect(),
         descriptors: exec.descriptors.clone(),
         _strings: strings,

@@ -7,10 +7,12 @@
 //! ```
 
 mod act;
+mod cgroup;
 mod child;
 mod clone;
 mod command;
 mod compile;
+mod console;
 mod files;
 mod filesystems;
 mod hear;

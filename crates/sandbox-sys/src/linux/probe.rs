@@ -5,12 +5,13 @@ use std::io;
 use caps::{CapSet, Capability};
 use nix::unistd::{getegid, geteuid};
 use sandbox_core::{
-    Ability, HostFacts, IdMap, InsidePath, MountFlag, Namespace, NewFilesystem, Obstacle,
+    Ability, HostFacts, IdMap, InsidePath, Limits, MountFlag, Namespace, NewFilesystem, Obstacle,
     OverlayMarks, Platform, Standing, Step, Support, WhyNot,
 };
 
+use super::cgroup;
 use super::init_file::InitFile;
-use super::spawn::{Failure, attempt};
+use super::spawn::{Failure, attempt, attempt_limits};
 use super::why;
 use crate::error::SpawnError;
 
@@ -86,6 +87,10 @@ impl Prober {
                 support(attempt(&[], &steps), &[], "installing a seccomp filter")
             }
             Ability::MemfdExec => memfd_exec(),
+            Ability::SetIds => return Ok(set_groups_denied().map(Support::No)),
+            Ability::LimitMemory => limit(|limits| limits.memory = Some(1 << 30)),
+            Ability::LimitCpu => limit(|limits| limits.cpu = Some(10)),
+            Ability::LimitProcesses => limit(|limits| limits.processes = Some(100)),
             _ => return Ok(None),
         };
         support.map(Some)
@@ -161,6 +166,28 @@ impl Prober {
     }
 }
 
+/// Whether nobody may change groups in the caller's user namespace (user_namespaces(7)).
+fn set_groups_denied() -> Option<WhyNot> {
+    let setting = std::fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
+    let denied = || WhyNot::new(Obstacle::Disabled, "setgroups is denied in this user namespace");
+    let remedy = "give the user namespace around us its ids by newuidmap(1) and newgidmap(1)";
+    (setting.trim() == "deny").then(|| denied().remedy(remedy))
+}
+
+/// Whether a limit can be set, so high or low that no cgroup around this process has anything against it.
+fn limit(change: impl FnOnce(&mut Limits)) -> Result<Support, SpawnError> {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    let Err(refused) = attempt_limits(&limits) else { return Ok(Support::Yes) };
+    let why = cgroup::why_not(&refused);
+    match refused.source() {
+        source if source.raw_os_error().is_some_and(has_run_out) => {
+            Err(SpawnError::host("find out what this host can do", source))
+        }
+        _ => Ok(Support::No(why)),
+    }
+}
+
 /// What is done in most attempts.
 const TRIED: &str = "setting up the namespace";
 
@@ -182,7 +209,7 @@ fn support(
         ) => Some(*errno),
         Ok(()) | Err(Failure::Killed | Failure::Signal { .. }) => None,
     };
-    if let Some(errno @ (libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM)) = errno {
+    if let Some(errno) = errno.filter(|errno| has_run_out(*errno)) {
         return Err(SpawnError::Host {
             action: "find out what can be isolated here".to_owned(),
             hint: why::clone_hint(errno, namespaces),
@@ -211,6 +238,11 @@ fn support(
         }
     };
     Ok(Support::No(why))
+}
+
+/// What says nothing of the host, but of this process.
+fn has_run_out(errno: i32) -> bool {
+    matches!(errno, libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM)
 }
 
 fn memfd_exec() -> Result<Support, SpawnError> {

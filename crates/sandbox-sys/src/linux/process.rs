@@ -13,6 +13,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg, send};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use sandbox_core::{First, Status, Usage};
 
+use super::cgroup::Cgroups;
 use super::command;
 use super::protocol::{Message, Record};
 use super::undo::Leftovers;
@@ -25,7 +26,10 @@ pub(crate) struct Process {
     pub(super) pid: i32,
     pub(super) control: Arc<Control>,
     pub(super) leftovers: Leftovers,
+    pub(super) cgroups: Cgroups,
     pub(super) life: Life,
+    /// How many processes were killed for the memory that they would have taken.
+    pub(super) out_of_memory: u64,
     /// How the first process ended, where that is the command.
     pub(super) end: Option<End>,
 }
@@ -106,6 +110,11 @@ impl Process {
         self.control.first != First::Command || command::heeds(self.pid, signal)
     }
 
+    /// How many processes were killed for the memory that they would have taken, once all has ended.
+    pub(crate) fn out_of_memory(&self) -> u64 {
+        self.out_of_memory
+    }
+
     /// Waits until nothing of the sandbox is left, and says how it ended.
     pub(crate) fn end(&mut self) -> Result<End, WaitError> {
         self.reap().map_err(|error| WaitError::host("wait for the sandbox", error))?;
@@ -143,6 +152,8 @@ impl Process {
             First::Init => reap(&self.control.pidfd)?,
         }
         self.leftovers.remove();
+        self.out_of_memory = self.cgroups.out_of_memory();
+        self.cgroups.remove();
         Ok(())
     }
 }

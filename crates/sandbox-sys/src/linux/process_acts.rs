@@ -26,10 +26,10 @@ impl ProcessAct {
                 done
             }
             Self::Await(descriptor) => kernel::await_byte(*descriptor, caller),
-            Self::SetIds { uid, gid } => {
+            Self::SetIds { uid, gid, groups } => {
                 // Capabilities survive the change, to be dropped by a step of their own.
                 set_secure_bits(libc::SECBIT_NO_SETUID_FIXUP)?;
-                kernel::set_ids(*uid, *gid)
+                kernel::set_ids(*uid, *gid, groups)
             }
             Self::DropCapabilities => drop_all(),
             Self::KeepCapabilities(kept) => keep(*kept),

@@ -139,6 +139,7 @@ pub(super) enum ProcessAct {
     SetIds {
         uid: u32,
         gid: u32,
+        groups: Vec<u32>,
     },
     DropCapabilities,
     /// A bit for each capability, by its number.
@@ -174,9 +175,13 @@ pub(super) struct Image {
     pub(super) envp: Vec<AtomicPtr<libc::c_char>>,
     /// Which of these is `PWD`, if one is.
     pub(super) pwd: Option<usize>,
+    /// Which is `LISTEN_PID`, to which a number has to be added.
+    pub(super) listen_pid: Option<usize>,
     pub(super) candidates: i32,
     /// Filters for the command, as words of init's (see the protocol).
     pub(super) filters: i32,
+    /// What the init writes to limit memory, as words of its.
+    pub(super) limits: i32,
     /// The same for a command that is the first process: init's words are passed over.
     pub(super) programs: Vec<Vec<libc::sock_filter>>,
     /// Descriptors that the command gets.

@@ -3,11 +3,12 @@
 //! Init's command line:
 //!
 //! ```text
-//! sandbox-init PARAMETERS CANDIDATE... FILTER... COMMAND-ARGV...
+//! sandbox-init PARAMETERS CANDIDATE... FILTER... LIMIT... COMMAND-ARGV...
 //! ```
 //!
 //! where the candidates are the absolute paths to try as the command's program, in order, and the filters
-//! are seccomp programs for the command, in hexadecimal: a word can hold no NUL.
+//! are seccomp programs for the command, in hexadecimal: a word can hold no NUL. A limit is a descriptor, a
+//! `:`, and what init writes to it before it starts the command.
 //! Init's environment is the command's. Afterwards they talk over a `SOCK_SEQPACKET` socket:
 //! init sends a [`Record`], the caller sends a [`Message`].
 //!
@@ -28,6 +29,9 @@ pub(crate) const NEW_SESSION: i32 = 1 << 0;
 /// Init is PID 1 of a PID namespace: when it exits, the kernel kills all the others.
 pub(crate) const OWN_PID_NAMESPACE: i32 = 1 << 1;
 
+/// The command finds its PID in its environment: [`LISTEN_PID`].
+pub(crate) const TELL_PID: i32 = 1 << 2;
+
 /// The PARAMETERS argument: decimal numbers in this order, separated by `:`.
 ///
 /// File descriptors 0 to 2 are always the command's, so none of init's own may be among them.
@@ -39,46 +43,37 @@ pub(crate) struct Parameters {
     pub(crate) caller_pidfd: i32,
     /// Init's `/proc/self/task/TID/children`, or -1. Used without a PID namespace only.
     pub(crate) children: i32,
-    /// [`NEW_SESSION`], [`OWN_PID_NAMESPACE`].
+    /// [`NEW_SESSION`], [`OWN_PID_NAMESPACE`], [`TELL_PID`].
     pub(crate) flags: i32,
     /// How many CANDIDATEs there are.
     pub(crate) candidates: i32,
     /// How many FILTERs there are.
     pub(crate) filters: i32,
+    /// How many LIMITs there are.
+    pub(crate) limits: i32,
     /// The `step` of [`Record::Failed`] when no candidate could be executed.
     pub(crate) exec_step: i32,
 }
 
 impl Parameters {
-    /// Room for seven times `-2147483648` and a separator or the final NUL.
-    pub(crate) const MAX_LEN: usize = 7 * 12;
+    /// Room for eight times `-2147483648` and a separator or the final NUL.
+    pub(crate) const MAX_LEN: usize = 8 * 12;
 
     /// Writes the argument at the end of `buffer`, without allocating: it may be a forked child
     /// that does this.
     pub(crate) fn encode<'a>(&self, buffer: &'a mut [u8; Self::MAX_LEN]) -> &'a CStr {
-        let Self { socket, caller_pidfd, children, flags, candidates, filters, exec_step } = *self;
-        let mut start = buffer.len();
+        let Self { socket, caller_pidfd, children, flags, candidates, filters, limits, exec_step } =
+            *self;
+        let mut text = Backwards { start: buffer.len(), buffer };
         let mut end = 0;
-        let mut prepend = |byte| {
-            start -= 1;
-            buffer[start] = byte;
-        };
-        for number in [exec_step, filters, candidates, flags, children, caller_pidfd, socket] {
-            prepend(end);
+        for number in
+            [exec_step, limits, filters, candidates, flags, children, caller_pidfd, socket]
+        {
+            text.prepend(end);
             end = b':';
-            let mut rest = number.unsigned_abs();
-            loop {
-                prepend(b"0123456789"[(rest % 10) as usize]);
-                rest /= 10;
-                if rest == 0 {
-                    break;
-                }
-            }
-            if number < 0 {
-                prepend(b'-');
-            }
+            text.prepend_decimal(number);
         }
-        CStr::from_bytes_until_nul(&buffer[start..]).unwrap_or_default()
+        CStr::from_bytes_until_nul(text.into_bytes()).unwrap_or_default()
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
@@ -92,10 +87,68 @@ impl Parameters {
             flags: next()?,
             candidates: next()?,
             filters: next()?,
+            limits: next()?,
             exec_step: next()?,
         };
         fields.next().is_none().then_some(parameters)
     }
+}
+
+/// A text that is written from its end, without allocating. What does not fit is left out: init has no code
+/// for panics.
+struct Backwards<'a> {
+    buffer: &'a mut [u8],
+    start: usize,
+}
+
+impl<'a> Backwards<'a> {
+    fn prepend(&mut self, byte: u8) {
+        self.start = self.start.saturating_sub(1);
+        if let Some(place) = self.buffer.get_mut(self.start) {
+            *place = byte;
+        }
+    }
+
+    fn prepend_decimal(&mut self, number: i32) {
+        let mut rest = number.unsigned_abs();
+        loop {
+            self.prepend(b'0' + (rest % 10) as u8);
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if number < 0 {
+            self.prepend(b'-');
+        }
+    }
+
+    fn into_bytes(self) -> &'a [u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// How the variable begins that says which process the command is; in init's environment nothing follows.
+pub(crate) const LISTEN_PID: &[u8] = b"LISTEN_PID=";
+
+/// Room for that variable: a number of ten digits, and the NUL.
+pub(crate) type ListenPidWord = [u8; LISTEN_PID.len() + 11];
+
+/// The variable, whole, with its NUL. Plain digits: who reads them may take a leading zero for octal, and a blank for a
+/// mistake.
+pub(crate) fn listen_pid(pid: i32, word: &mut ListenPidWord) -> &[u8] {
+    let mut text = Backwards { start: word.len(), buffer: word };
+    text.prepend(0);
+    text.prepend_decimal(pid);
+    LISTEN_PID.iter().rev().for_each(|byte| text.prepend(*byte));
+    text.into_bytes()
+}
+
+/// Reads a LIMIT: the descriptor, and what to write.
+pub(crate) fn limit(text: &[u8]) -> Option<(i32, &[u8])> {
+    let colon = text.iter().position(|byte| *byte == b':')?;
+    let (descriptor, value) = text.split_at_checked(colon)?;
+    Some((decimal(descriptor)?, value.get(1..)?))
 }
 
 /// Reads a decimal number, by hand: `str::parse` would bring Unicode tables into init.
@@ -116,8 +169,8 @@ fn decimal(text: &[u8]) -> Option<i32> {
 /// What init, or the child that sets the sandbox up, tells the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
-    /// The command could not be started. Nothing follows. `detail` is [`FILTER`] where it was the
-    /// filters of system calls.
+    /// The command could not be started. Nothing follows. `detail` is [`FILTER`] or [`LIMIT`]
+    /// where it was these.
     Failed { step: u32, errno: i32, detail: u32 },
     /// An open file is passed along, for the caller to keep as long as the sandbox lives.
     Kept,
@@ -137,6 +190,9 @@ pub(crate) enum Record {
 
 /// The `detail` of a command that could not be filtered.
 pub(crate) const FILTER: u32 = 1;
+
+/// The `detail` of a command whose memory could not be limited.
+pub(crate) const LIMIT: u32 = 2;
 
 /// The longest FILTER, in instructions of 8 bytes (`BPF_MAXINSNS`).
 pub(crate) const LONGEST_FILTER: usize = 4096;
@@ -244,83 +300,4 @@ impl Message {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EXTREME: Parameters = Parameters {
-        socket: i32::MIN,
-        caller_pidfd: i32::MIN,
-        children: i32::MIN,
-        flags: i32::MIN,
-        candidates: i32::MIN,
-        filters: i32::MIN,
-        exec_step: i32::MIN,
-    };
-
-    #[test]
-    fn parameters_read_as_documented() {
-        let parameters = Parameters {
-            socket: 3,
-            caller_pidfd: -1,
-            children: 5,
-            flags: NEW_SESSION | OWN_PID_NAMESPACE,
-            candidates: 0,
-            filters: 1,
-            exec_step: 120,
-        };
-        assert_eq!(parameters.encode(&mut [0; Parameters::MAX_LEN]), c"3:-1:5:3:0:1:120");
-    }
-
-    #[test]
-    fn parameters_survive_the_round_trip() {
-        for parameters in [EXTREME, Parameters { socket: i32::MAX, children: 0, ..EXTREME }] {
-            let mut buffer = [0; Parameters::MAX_LEN];
-            let text = parameters.encode(&mut buffer);
-            assert_eq!(Parameters::decode(text.to_bytes()), Some(parameters));
-        }
-    }
-
-    #[test]
-    fn malformed_parameters_are_refused() {
-        for text in
-            ["", "1:2:3:4:5:6", "1:2:3:4:5:6:7:8", "1:2:3::5:6:7", "1:2:3:-:5:6:7", "1:2:x:4:5:6:7"]
-        {
-            assert_eq!(Parameters::decode(text.as_bytes()), None, "{text}");
-        }
-        assert_eq!(Parameters::decode(b"1:2:3:4:5:6:2147483648"), None);
-    }
-
-    #[test]
-    fn records_survive_the_round_trip() {
-        let usage = Usage { user_us: u64::MAX, system_us: 1, max_rss_kib: 2 };
-        for record in [
-            Record::Failed { step: u32::MAX, errno: -1, detail: 7 },
-            Record::Directory,
-            Record::Kept,
-            Record::Executing,
-            Record::Made { target: 1, end: u32::MAX, above: 2, inode: u64::MAX },
-            Record::Started { pid: i32::MAX },
-            Record::Ended { status: 0x137f, usage },
-        ] {
-            assert_eq!(Record::from_bytes(&record.to_bytes()), Some(record));
-        }
-    }
-
-    #[test]
-    fn malformed_records_are_refused() {
-        let bytes = Record::Started { pid: 1 }.to_bytes();
-        assert_eq!(Record::from_bytes(&bytes[1..]), None);
-        assert_eq!(Record::from_bytes(&[]), None);
-        assert_eq!(Record::from_bytes(&[0xee; Record::LEN]), None);
-        assert_eq!(Record::from_bytes(&[bytes.as_slice(), &[0]].concat()), None);
-    }
-
-    #[test]
-    fn messages_are_one_byte() {
-        for message in [Message::Signal(1), Message::Signal(64), Message::Kill] {
-            assert_eq!(Message::from_byte(message.to_byte()), Some(message));
-        }
-        assert_eq!(Message::from_byte(0), None);
-        assert_eq!(Message::from_byte(65), None);
-    }
-}
+mod tests;

@@ -8,15 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::prctl::set_dumpable;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use sandbox_core::{First, Namespace, Plan, Session, Step};
+use sandbox_core::{First, Limits, Namespace, Plan, Session, Step};
 
 use super::act::Rights;
-use super::child::{EXECUTE, FILTER_COMMAND, FIND_CHILDREN, Order, START_INIT, STREAMS};
+use super::cgroup::{self, Cgroups, Memory, Refused};
+use super::child::{
+    ENTER_CGROUP, EXECUTE, FILTER_COMMAND, FIND_CHILDREN, OWN_CGROUPS, Order, START_INIT, STREAMS,
+};
 use super::hear::{Ears, Heard, Unheard};
 use super::init_file::InitFile;
 use super::process::{Control, Process, Scope};
 use super::program::{Descriptors, Program};
-use super::protocol::{FILTER, NEW_SESSION, OWN_PID_NAMESPACE, Record};
+use super::protocol::{FILTER, LIMIT, NEW_SESSION, OWN_PID_NAMESPACE, Record};
 use super::stack::Borrowed;
 use super::undo::Leftovers;
 use super::{clone, compile, why};
@@ -35,14 +38,24 @@ pub(crate) fn spawn(
     streams: &Streams,
     set_up: &mut SetUp<'_>,
 ) -> Result<Process, SpawnError> {
-    let program = compile::program(plan)?;
+    let (first, limits) = (plan.exec.first, &plan.limits);
+    let cgroups = Cgroups::make(limits, first, Memory::Later).map_err(unlimited)?;
+    let words = if first == First::Init { cgroups.words() } else { Vec::new() };
+    let program = compile::program(plan, words)?;
     let descriptors = streams.command.each_ref().map(|fd| fd.as_ref().map(AsRawFd::as_raw_fd));
     let session = match plan.exec.session {
         Session::Callers => 0,
         Session::New => NEW_SESSION,
     };
-    run(&program, &plan.namespaces, descriptors, session, set_up)
+    run(&program, &plan.namespaces, cgroups, descriptors, session, set_up)
         .map_err(|failure| explain(failure, plan))
+}
+
+/// The error where there is no cgroup for the limits.
+fn unlimited(refused: Refused) -> SpawnError {
+    let hint = Some(cgroup::why_not(&refused).to_string());
+    let action = "make a cgroup for the limits".to_owned();
+    SpawnError::Host { action, hint, source: refused.source() }
 }
 
 /// Tries steps out, in a child that ends after them.
@@ -51,7 +64,29 @@ pub(super) fn attempt(namespaces: &[Namespace], steps: &[Step]) -> Result<(), Fa
         index: 0,
         errno: error.os_error().and_then(io::Error::raw_os_error).unwrap_or(libc::EINVAL),
     })?;
-    run(&program, namespaces, [None; 3], 0, &mut SetUp::unwatched(&mut |_| Ok(()))).map(drop)
+    let cgroups = Cgroups::default();
+    run(&program, namespaces, cgroups, [None; 3], 0, &mut SetUp::unwatched(&mut |_| Ok(())))
+        .map(drop)
+}
+
+/// Tries limits out, with a child that enters and ends.
+pub(super) fn attempt_limits(limits: &Limits) -> Result<(), Refused> {
+    let cgroups = Cgroups::make(limits, First::Init, Memory::AtOnce)?;
+    let nothing = compile::steps(&[]).map_err(|_| Refused::Unknown(io::ErrorKind::Other.into()))?;
+    let mut untold = |_| Ok(());
+    let mut set_up = SetUp::unwatched(&mut untold);
+    let entered = run(&nothing, &[], cgroups, [None; 3], 0, &mut set_up);
+    entered.map(drop).map_err(|failure| {
+        let source = match failure {
+            Failure::Child { errno, .. } | Failure::Clone { errno } => {
+                io::Error::from_raw_os_error(errno)
+            }
+            Failure::Caller { source, .. } => source,
+            _ => io::ErrorKind::Other.into(),
+        };
+        let (action, path) = ("enter a cgroup of its own below", "/sys/fs/cgroup".into());
+        Refused::Kernel { action, path, source }
+    })
 }
 
 /// Where it failed.
@@ -78,6 +113,7 @@ pub(super) enum Failure {
 fn run(
     program: &Program,
     namespaces: &[Namespace],
+    cgroups: Cgroups,
     streams: [Option<i32>; 3],
     init_flags: i32,
     set_up: &mut SetUp<'_>,
@@ -96,8 +132,10 @@ fn run(
     let myself = own_pidfd().map_err(caller("get a pidfd of this process"))?;
     let stack = Borrowed::new().map_err(caller("allocate a stack"))?;
     let own_pids = namespaces.contains(&Namespace::Pid);
+    let entry = cgroups.entry(namespaces).map_err(caller("open the cgroup for the limits"))?;
     let order = Order {
         program,
+        entry: &entry,
         descriptors: Descriptors {
             streams,
             socket: theirs.as_raw_fd(),
@@ -116,7 +154,7 @@ fn run(
     let in_our_memory = AtomicI32::new(1);
     // SAFETY: `hear` returns only when the child has executed or is gone.
     #[allow(unsafe_code, reason = "starts the child in our memory")]
-    let started = unsafe { clone::start(&order, namespaces, &stack, &in_our_memory) };
+    let started = unsafe { clone::start(&order, &entry.namespaces, &stack, &in_our_memory) };
     let (pid, pidfd) = started
         .map_err(|error| Failure::Clone { errno: error.raw_os_error().unwrap_or(libc::EINVAL) })?;
     drop(theirs);
@@ -139,9 +177,21 @@ fn run(
     let heard = ears.hear(wanted, |record, passed| leftovers.add(program, record, passed));
     drop(dumpable);
     let control = Arc::new(Control { pidfd, socket: ours, scope, first, killed: false.into() });
-    let mut process = Process { pid, control, leftovers, life: Life::Running, end: None };
+    let mut process = Process {
+        pid,
+        control,
+        leftovers,
+        cgroups,
+        out_of_memory: 0,
+        life: Life::Running,
+        end: None,
+    };
     match heard {
-        Ok(Heard::Said(Record::Started { .. }) | Heard::Executed) => Ok(process),
+        Ok(Heard::Said(Record::Started { .. })) => {
+            process.cgroups.memory_is_limited();
+            Ok(process)
+        }
+        Ok(Heard::Executed) => limit_memory(process),
         Err(reason) => {
             // For what could not be held there has to be a descriptor now.
             drop(myself);
@@ -161,9 +211,22 @@ fn run(
             };
             // Only a child that has failed, or was never to execute, gets here: it exits by itself.
             let _ = process.end();
-            failure.map_or(Ok(process), Err)
+            match failure {
+                // It was its init already that had not enough.
+                Some(Failure::Killed) if process.out_of_memory > 0 => {
+                    Err(Failure::Child { action: LIMITING, errno: libc::ENOMEM })
+                }
+                failure => failure.map_or(Ok(process), Err),
+            }
         }
     }
+}
+
+/// Of a command without an init.
+fn limit_memory(mut process: Process) -> Result<Process, Failure> {
+    let Err(source) = process.cgroups.limit_memory() else { return Ok(process) };
+    let _ = process.control.kill().and_then(|()| process.end().map(drop).or(Ok(())));
+    Err(Failure::Caller { action: LIMITING, source })
 }
 
 impl Failure {
@@ -179,14 +242,18 @@ impl Failure {
     }
 }
 
+const LIMITING: &str = "limit the command's memory";
 const FILTERING: &str = "install the command's seccomp filters";
 
 fn failed(step: u32, errno: i32, detail: u32) -> Failure {
     match step {
         FILTER_COMMAND => Failure::Child { action: FILTERING, errno },
+        EXECUTE if detail == LIMIT => Failure::Child { action: LIMITING, errno },
         EXECUTE if detail == FILTER => Failure::Child { action: FILTERING, errno },
         STREAMS => Failure::Child { action: "set up the command's streams", errno },
         FIND_CHILDREN => Failure::Child { action: "find the command's descendants", errno },
+        ENTER_CGROUP => Failure::Child { action: "enter the cgroup for the limits", errno },
+        OWN_CGROUPS => Failure::Child { action: "make a cgroup namespace", errno },
         START_INIT => Failure::Child { action: "start the sandbox's init", errno },
         EXECUTE => Failure::Exec { errno },
         step => Failure::Step { index: step as usize, errno },

@@ -185,6 +185,9 @@ pub(super) fn step_hint(step: &Step, errno: i32) -> Option<String> {
         (Step::MapIds { .. }, libc::EACCES | libc::EPERM) if !is_dumpable() => {
             "this process is not dumpable, so its /proc files belong to root: prctl(2), PR_SET_DUMPABLE"
         }
+        (Step::SetIds { .. }, libc::EINVAL) => {
+            "an id has no name in the caller's user namespace, or there are too many groups"
+        }
         (Step::PrivateMounts, libc::EINVAL) => {
             "the caller's own root is no mount point, as in a chroot: mount --bind it on itself first"
         }
@@ -231,6 +234,9 @@ pub(super) fn memfd_noexec() -> bool {
 }
 
 pub(super) fn child_hint(errno: i32) -> Option<String> {
+    if matches!(errno, libc::ENOMEM | libc::EBUSY) {
+        return Some("its limit is less than a sandbox needs".to_owned());
+    }
     if errno == libc::ENOENT {
         let hint = "without processes = isolated this takes /proc/thread-self/children, proc(5)";
         return Some(hint.to_owned());

@@ -111,10 +111,10 @@ impl Act {
                     check(libc::chdir(c"/".as_ptr()))
                 }
                 Self::ChangeDirectory(path) => check(libc::chdir(path.as_ptr())),
-                Self::SetIds { uid, gid } => {
+                Self::SetIds { uid, gid, groups } => {
                     // Where a list of none is refused, the group alone is the whole list.
-                    if libc::setgroups(0, ptr::null()) == -1 {
-                        check(libc::setgroups(1, gid))?;
+                    if groups.len() > 1 || libc::setgroups(0, ptr::null()) == -1 {
+                        check(libc::setgroups(groups.len() as _, groups.as_ptr()))?;
                     }
                     check(libc::setgid(*gid))?;
                     check(libc::setuid(*uid))

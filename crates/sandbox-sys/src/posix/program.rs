@@ -41,7 +41,12 @@ pub(super) enum Mounting {
 pub(super) enum Act {
     Chroot(CString),
     ChangeDirectory(CString),
-    SetIds { uid: libc::uid_t, gid: libc::gid_t },
+    /// The first of the groups is `gid`: some systems take that for the effective one.
+    SetIds {
+        uid: libc::uid_t,
+        gid: libc::gid_t,
+        groups: Vec<libc::gid_t>,
+    },
 }
 
 /// What the child executes.
@@ -86,6 +91,10 @@ pub(super) fn compile(plan: &Plan) -> Result<(PathBuf, Program), SpawnError> {
     }
     if !plan.namespaces.is_empty() {
         let action = "make namespaces, which this platform has not";
+        return Err(SpawnError::host(action, io::ErrorKind::Unsupported.into()));
+    }
+    if !plan.limits.is_none() {
+        let action = "limit resources, for which this platform has no cgroups";
         return Err(SpawnError::host(action, io::ErrorKind::Unsupported.into()));
     }
     program.image = Some(Image::of(&plan.exec)?);
@@ -146,7 +155,10 @@ fn act(step: &Step, root: &Path) -> Result<Act, Refused> {
         Step::Chroot => Act::Chroot(c_string(root.as_os_str())?),
         Step::ChangeDirectory(path) => Act::ChangeDirectory(c_string(path.as_os_str())?),
         Step::KeepDirectory => Act::ChangeDirectory(c_string(env::current_dir()?.as_os_str())?),
-        Step::SetIds { uid, gid } => Act::SetIds { uid: *uid, gid: *gid },
+        Step::SetIds { uid, gid, groups } => {
+            let groups = [&[*gid], groups.as_slice()].concat();
+            Act::SetIds { uid: *uid, gid: *gid, groups }
+        }
         _ => return Err(Refused::NotHere),
     })
 }

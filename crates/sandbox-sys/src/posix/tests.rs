@@ -142,7 +142,7 @@ fn a_failed_step_is_named() {
 #[test]
 fn ids_are_given_up() {
     let Some(tree) = tree() else { return };
-    let steps = [Step::Chroot, Step::SetIds { uid: 1234, gid: 5678 }];
+    let steps = [Step::Chroot, Step::SetIds { uid: 1234, gid: 5678, groups: Vec::new() }];
     let mut plan = plan(tree.path(), "id -u; id -g; id -G", []);
     plan.steps.splice(1..2, steps);
     assert_eq!(says(&plan), "1234\n5678\n5678\n");

@@ -1,8 +1,12 @@
 //! The minimal /dev.
 
-use sandbox_core::{Feature, Filesystem, Mount, SandboxConfigBuilder, User};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 
-use crate::case::{Case, Need};
+use nix::libc::{major, minor};
+use sandbox_core::{Feature, Filesystem, Input, Mount, Output, SandboxConfigBuilder, User};
+
+use crate::case::{Case, Need, Role};
 use crate::check::{Check, Failure, ensure, same};
 use crate::world::World;
 
@@ -13,6 +17,9 @@ pub(super) const CASES: &[Case] = &[
     Case::new("dev/nothing-else", DEV, nothing_else).control(host_has_more),
     Case::new("dev/links", DEV, links),
     Case::new("dev/terminals", DEV, terminals).control(no_terminals),
+    Case::new("dev/console-is-the-terminal", DEV, console).control(hosts_console),
+    Case::new("dev/console-without-a-terminal", DEV, no_terminal),
+    Case::new("dev/no-console-where-none-is-wanted", DEV, no_console),
     Case::new("dev/shm", DEV, shm),
     Case::new("dev/writable-where-all-is", DEV, writable),
     Case::new(
@@ -27,6 +34,8 @@ pub(super) const CASES: &[Case] = &[
         as_root,
     ),
 ];
+
+pub(super) const ROLES: &[Role] = &[Role { name: "console", run: console_role }];
 
 fn with_dev(w: &World<'_>, words: &str) -> Check<SandboxConfigBuilder> {
     Ok(w.probe(words).mount(Mount::new("/dev", Filesystem::Dev)?))
@@ -46,7 +55,8 @@ fn no_nodes(w: &World<'_>) -> Check {
 
 fn nothing_else(w: &World<'_>) -> Check {
     let said = w.says(with_dev(w, "ls /dev")?)?;
-    let wanted = "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero".split(' ');
+    let wanted =
+        "console fd full null ptmx pts random shm stderr stdin stdout tty urandom zero".split(' ');
     let found: Vec<_> = said.split(' ').filter(|name| *name != "core").collect();
     same("inside", found, wanted.collect::<Vec<_>>())
 }
@@ -70,6 +80,51 @@ fn terminals(w: &World<'_>) -> Check {
 
 fn no_terminals(w: &World<'_>) -> Check {
     same("without a /dev", w.says(w.probe("pty"))?, "ENOENT")
+}
+
+fn console(w: &World<'_>) -> Check {
+    w.play("on-terminal", "console")
+}
+
+fn device_of(descriptor: i32) -> Check<String> {
+    let node = fs::metadata(format!("/proc/self/fd/{descriptor}"))?.rdev();
+    Ok(format!("{}:{}", major(node), minor(node)))
+}
+
+/// A caller with a terminal, of which the command gets one stream, or none. The console is not what the
+/// session has, but what the command has.
+fn console_role(w: &World<'_>) -> Check {
+    let dev = || with_dev(w, "device /dev/console");
+    let terminal = device_of(0)?;
+    same("standard input", w.says(dev()?.stdin(Input::Inherit))?, &*terminal)?;
+    same("standard error", w.says(dev()?.stderr(Output::Inherit))?, &*terminal)?;
+    same("neither", w.says(dev()?)?, NULL)?;
+    let config = with_dev(w, "write /dev/console , device /dev/console")?.read_only();
+    if w.backend.capabilities(sandbox_sys::probe()?).supports(Feature::WritableNothing) {
+        same("read-only", w.says(config.stdin(Input::Inherit))?, format!("ok\n{terminal}"))?;
+    }
+    Ok(())
+}
+
+/// `/dev/null`
+const NULL: &str = "1:3";
+
+fn no_terminal(w: &World<'_>) -> Check {
+    same("inside", w.says(with_dev(w, "device /dev/console , write /dev/console")?)?, "1:3\nok")
+}
+
+/// What must not be seen: the host has another one.
+fn hosts_console(w: &World<'_>) -> Check {
+    match &*w.host_says("device /dev/console")? {
+        NULL | "ENOENT" => Err(Failure::cannot_run("the host has no console")),
+        _ => Ok(()),
+    }
+}
+
+fn no_console(w: &World<'_>) -> Check {
+    let config = w.probe("exists /dev/console , devices");
+    let config = config.mount(Mount::new("/dev", Filesystem::DevWithoutConsole)?);
+    same("inside", w.says(config)?, format!("ENOENT\n{WORKING}"))
 }
 
 fn shm(w: &World<'_>) -> Check {

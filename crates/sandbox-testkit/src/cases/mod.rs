@@ -10,6 +10,7 @@ mod filesystems;
 mod ids;
 mod ipc;
 mod lifecycle;
+mod limits;
 mod made;
 mod mounts;
 mod negotiation;
@@ -17,6 +18,7 @@ mod network;
 mod privileges;
 mod processes;
 mod root;
+mod sockets;
 mod special;
 mod streams;
 mod targets;
@@ -45,6 +47,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         ids::CASES,
         privileges::CASES,
         special::CASES,
+        sockets::CASES,
+        limits::CASES,
         lifecycle::CASES,
         caller::CASES,
         bad_input::CASES,
@@ -55,9 +59,18 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
 
 /// The odd callers that cases start.
 pub(crate) fn roles() -> impl Iterator<Item = &'static Role> {
-    [streams::ROLES, privileges::ROLES, special::ROLES, lifecycle::ROLES, caller::ROLES]
-        .into_iter()
-        .flatten()
+    [
+        streams::ROLES,
+        dev::ROLES,
+        privileges::ROLES,
+        special::ROLES,
+        sockets::ROLES,
+        limits::ROLES,
+        lifecycle::ROLES,
+        caller::ROLES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 #[cfg(test)]

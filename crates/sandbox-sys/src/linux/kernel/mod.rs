@@ -33,7 +33,7 @@ pub(super) use mounts::{
 
 pub(super) use process::{
     capabilities, clear_ambient_capabilities, default_signals, execute, execute_path, exit,
-    filter_system_calls, loopback_up, new_session, pause, process_control,
+    filter_system_calls, loopback_up, new_session, own_cgroups, own_pid, pause, process_control,
     raise_ambient_capability, raise_open_files, set_capabilities, set_host_name, set_ids,
     set_open_files,
 };

@@ -47,10 +47,10 @@ pub(in crate::linux) fn set_capabilities(sets: &CapabilitySets) -> Result<(), Er
     call(libc::SYS_capset, words).map(drop)
 }
 
-/// setgroups(2) to none, setresgid(2), setresuid(2).
-pub(in crate::linux) fn set_ids(uid: u32, gid: u32) -> Result<(), Errno> {
+/// setgroups(2), setresgid(2), setresuid(2).
+pub(in crate::linux) fn set_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<(), Errno> {
     let (uid, gid) = (uid as usize, gid as usize);
-    call(libc::SYS_setgroups, [0, 0])?;
+    call(libc::SYS_setgroups, [groups.len(), groups.as_ptr() as usize])?;
     call(libc::SYS_setresgid, [gid, gid, gid])?;
     call(libc::SYS_setresuid, [uid, uid, uid]).map(drop)
 }
@@ -101,6 +101,16 @@ pub(in crate::linux) fn raise_open_files() -> Result<libc::rlimit64, Errno> {
 pub(in crate::linux) fn set_open_files(limit: &libc::rlimit64) -> Result<(), Errno> {
     let files = libc::RLIMIT_NOFILE as usize;
     call(libc::SYS_prlimit64, [0, files, from_ref(limit) as usize, 0]).map(drop)
+}
+
+/// unshare(2) `CLONE_NEWCGROUP`: the cgroup that the process is in becomes the root of what it sees.
+pub(in crate::linux) fn own_cgroups() -> Result<(), Errno> {
+    call(libc::SYS_unshare, [word(libc::CLONE_NEWCGROUP)]).map(drop)
+}
+
+/// getpid(2)
+pub(in crate::linux) fn own_pid() -> i32 {
+    descriptor(call(libc::SYS_getpid, []).unwrap_or_default())
 }
 
 /// setsid(2)

@@ -1,0 +1,78 @@
+//! Amounts of memory, processor time and processes, as they are written in flags.
+
+/// Bytes, with a unit of powers of 1000 or, with an `i`, of 1024.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..) {
+        Some("" | "B") => Some(1),
+        Some("K" | "k" | "KB") => Some(1000),
+        Some("M" | "MB") => Some(1000_u64.pow(2)),
+        Some("G" | "GB") => Some(1000_u64.pow(3)),
+        Some("T" | "TB") => Some(1000_u64.pow(4)),
+        Some("Ki" | "KiB") => Some(1 << 10),
+        Some("Mi" | "MiB") => Some(1 << 20),
+        Some("Gi" | "GiB") => Some(1 << 30),
+        Some("Ti" | "TiB") => Some(1 << 40),
+        _ => None,
+    };
+    let bytes = unit.and_then(|unit| digits.parse::<u64>().ok()?.checked_mul(unit));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| {
+        "give bytes, with K, M, G or T for powers of 1000, or Ki, Mi, Gi or Ti of 1024".to_owned()
+    })
+}
+
+/// A number of processors with at most three decimals, in thousandths.
+pub(crate) fn thousandths(text: &str) -> Result<u32, String> {
+    let number = || {
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let plain = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
+        if !plain(whole) || !plain(part) || part.len() > 3 || whole.len() + part.len() == 0 {
+            return None;
+        }
+        format!("{whole}{part:0<3}").parse::<u32>().ok().filter(|number| *number > 0)
+    };
+    number().ok_or_else(|| "give a number of processors, such as 0.5 or 2".to_owned())
+}
+
+/// A number of processes.
+pub(crate) fn count(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "give a number from 1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units_of_both_kinds() {
+        for (text, expected) in [
+            ("1", 1),
+            ("64K", 64_000),
+            ("64Ki", 65_536),
+            ("3M", 3_000_000),
+            ("3MiB", 3 << 20),
+            ("2G", 2_000_000_000),
+            ("1Ti", 1 << 40),
+        ] {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for wrong in ["", "0", "K", "-1", "1.5G", "1 G", "1Gib", "1x", "99999999999T", "é", "1é"]
+        {
+            assert!(bytes(wrong).unwrap_err().starts_with("give bytes"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn processors_have_three_decimals() {
+        for (text, expected) in
+            [("1", 1000), ("0.5", 500), (".5", 500), ("2.", 2000), ("0.001", 1), ("16.25", 16_250)]
+        {
+            assert_eq!(thousandths(text), Ok(expected), "{text}");
+        }
+        for wrong in ["", ".", "0", "0.0", "0.0001", "-1", "+1", "1,5", "1e3", "5000000", "half"] {
+            assert!(thousandths(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!((count("7"), count("0").is_err(), count("x").is_err()), (Ok(7), true, true));
+    }
+}
