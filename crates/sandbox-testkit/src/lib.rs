@@ -31,7 +31,8 @@
 //! It does not: need root, a network or anything installed but a C compiler; change the host; or look
 //! at a plan. What is promised is what the command inside and the host outside can see.
 //!
-//! [`fixture`] is for the tests of whole programs, which run on a tree as well.
+//! [`fixture`] is for the tests of whole programs, which run on a tree as well; [`validator`] is for those
+//! of images.
 #![forbid(unsafe_code)]
 
 mod case;
@@ -44,6 +45,7 @@ mod probe;
 mod refusal;
 mod solo;
 mod suite;
+pub mod validator;
 mod world;
 
 use std::process::ExitCode;

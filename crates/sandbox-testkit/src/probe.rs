@@ -17,14 +17,14 @@ const SOURCES: &[(&str, &str)] = &[
     ("caller.c", include_str!("../probes/caller.c")),
 ];
 
-/// Why there is no probe.
+/// Why there is no program.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProbeError {
-    #[error("cannot write the probe's sources: {0}")]
+    #[error("cannot write a program's sources: {0}")]
     Sources(#[from] io::Error),
     #[error("no C compiler: `cc` cannot be started: {0}")]
     NoCompiler(io::Error),
-    #[error("`cc -static` cannot build the probe: {0}")]
+    #[error("`cc -static` cannot build a program for tests: {0}")]
     Compiler(String),
 }
 
@@ -32,19 +32,24 @@ fn is_unit(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "c")
 }
 
-/// Compiles the probe into a directory. It is static: a tree needs nothing else to run it.
+/// Compiles the probe into a directory.
 pub(crate) fn compile(dir: &Path) -> Result<PathBuf, ProbeError> {
-    let sources = dir.join("probe-sources");
+    build(dir, "probe", SOURCES)
+}
+
+/// Compiles a program from its sources into a directory. It is static: a tree needs nothing else to run it.
+pub(crate) fn build(dir: &Path, name: &str, texts: &[(&str, &str)]) -> Result<PathBuf, ProbeError> {
+    let sources = dir.join(format!("{name}-sources"));
     fs::create_dir(&sources)?;
-    for (name, text) in SOURCES {
-        fs::write(sources.join(name), text)?;
+    for (file, text) in texts {
+        fs::write(sources.join(file), text)?;
     }
-    let probe = dir.join("probe");
-    let units = SOURCES.iter().map(|(name, _)| *name).filter(|name| is_unit(name));
+    let program = dir.join(name);
+    let units = texts.iter().map(|(file, _)| *file).filter(|file| is_unit(file));
     let output = Command::new("cc")
         .current_dir(&sources)
         .args(["-static", "-O1", "-o"])
-        .arg(&probe)
+        .arg(&program)
         .args(units)
         .output()
         .map_err(ProbeError::NoCompiler)?;
@@ -52,5 +57,5 @@ pub(crate) fn compile(dir: &Path) -> Result<PathBuf, ProbeError> {
         let messages = String::from_utf8_lossy(&output.stderr).into_owned();
         return Err(ProbeError::Compiler(messages));
     }
-    Ok(probe)
+    Ok(program)
 }
