@@ -32,7 +32,6 @@ mod render;
 mod report;
 mod resolve;
 mod run;
-mod size;
 mod status;
 
 pub use run::run;

@@ -40,6 +40,21 @@ pub(crate) fn count(text: &str) -> Result<u32, String> {
     count.ok_or_else(|| "give a number from 1".to_owned())
 }
 
+/// A number of bytes as people read it: `1.5 GiB`.
+pub(crate) fn shown(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut scaled = bytes;
+    let mut rest = 0;
+    while scaled >= 1024 && unit + 1 < UNITS.len() {
+        rest = scaled % 1024 * 10 / 1024;
+        scaled /= 1024;
+        unit += 1;
+    }
+    let name = UNITS[unit];
+    if rest == 0 { format!("{scaled} {name}") } else { format!("{scaled}.{rest} {name}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +89,18 @@ mod tests {
             assert!(thousandths(wrong).is_err(), "{wrong}");
         }
         assert_eq!((count("7"), count("0").is_err(), count("x").is_err()), (Ok(7), true, true));
+    }
+
+    #[test]
+    fn what_is_shown() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1536, "1.5 KiB"),
+            (8 << 30, "8 GiB"),
+            (3 << 50, "3072 TiB"),
+        ] {
+            assert_eq!(shown(bytes), text);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::size;
+use crate::quantity;
 
 /// How an image is taken, and what it is given.
 #[derive(Debug, Clone, Args)]
@@ -29,8 +29,8 @@ pub(crate) struct ImageFlags {
     /// Refuse what the image asks for and cannot have
     #[arg(long)]
     pub(crate) strict: bool,
-    /// The most that is unpacked, such as 500M or 20G
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    /// The most that is unpacked, such as 500M or 20Gi
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
     pub(crate) max_unpacked_size: Option<u64>,
     /// How far it is: bar, json or none
     #[arg(long, value_name = "FORM", hide_possible_values = true)]

@@ -24,10 +24,10 @@ use crate::config_file::ConfigFile;
 use crate::error::CliError;
 use crate::exit;
 use crate::flags::Flags;
+use crate::quantity;
 use crate::render::line;
 use crate::report::Audience;
 use crate::run::Verbosity;
-use crate::size;
 use progress::Progress;
 
 /// Whether ROOT is more than a directory tree.
@@ -125,7 +125,8 @@ impl Run<'_> {
             let _ = cache.sweep(place::Budget::default());
         }
         if flags.max_unpacked_size.is_none() && budget.used() > budget.max_bytes() / 2 {
-            let (used, limit) = (size::shown(budget.used()), size::shown(budget.max_bytes()));
+            let (used, limit) =
+                (quantity::shown(budget.used()), quantity::shown(budget.max_bytes()));
             let text =
                 format!("{used} were unpacked; --max-unpacked-size allows more than {limit}");
             self.audience.say(&line("warning", text));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sandbox_core::{Capability, KeptCapabilities, SeccompProgram};
+use sandbox_core::{Capability, KeptCapabilities, Limits, SeccompProgram};
 
 use super::error::AppError;
 use super::model::{App, Isolator};
@@ -45,16 +45,6 @@ pub enum Strictness {
     Lenient,
     /// It does not.
     Strict,
-}
-
-/// The most that an app gets, where something sets such limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Memory, in bytes. Default: no limit.
-    pub memory: Option<u64>,
-    /// Processor time, in thousandths of a processor. Default: no limit.
-    pub cpu_millis: Option<u64>,
 }
 
 /// What the isolators of an app come to.
@@ -108,7 +98,8 @@ pub(super) fn effects(
                 resource("resource/memory", *request, *limit, "bytes")
             }
             Isolator::Cpu { request, limit } => {
-                effects.limits.cpu_millis = *limit;
+                // More than four million processors are no limit.
+                effects.limits.cpu = limit.and_then(|limit| u32::try_from(limit).ok());
                 resource("resource/cpu", *request, *limit, "thousandths of a processor")
             }
             Isolator::Other { name, .. } => {
@@ -322,7 +313,7 @@ mod tests {
                 "resource/block-iops: ignored: nothing here enforces it",
             ]
         );
-        assert_eq!(done.limits, Limits { memory: Some(9), cpu_millis: None });
+        assert_eq!((done.limits.memory, done.limits.cpu), (Some(9), None));
         let error = effects(&app, 0, &default, Strictness::Strict).unwrap_err().to_string();
         for name in ["resource/cpu", "os/linux/selinux-context", "resource/block-iops"] {
             assert!(error.contains(name), "{error}");

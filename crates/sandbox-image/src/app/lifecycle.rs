@@ -1,7 +1,6 @@
 //! From what an image runs and where its files are to the sandbox of each of its processes.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use sandbox_core::{
     CommandLine, ConfigError, Environment, Filesystem, Hostname, Input, InsidePath, Isolation,
@@ -13,7 +12,7 @@ use super::accounts::{self, Identity};
 use super::environment;
 use super::error::AppError;
 use super::inside::{self, Found, Node, RootDirectory, RootSource};
-use super::isolators::{self, Limits};
+use super::isolators;
 use super::model::App;
 use super::options::{MissingDirectory, Options, RootAccess};
 use super::report::{IsolatorReport, Warning};
@@ -41,10 +40,6 @@ pub struct Lifecycle {
     pub reports: Vec<IsolatorReport>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
-    /// The most that the app gets, for who can set limits.
-    pub limits: Limits,
-    /// Supplementary groups.
-    pub groups: Vec<u32>,
 }
 
 /// Makes the sandboxes of an app. Where its root is this run's own, places for volumes are made in it.
@@ -83,7 +78,7 @@ pub fn prepare(
     let mut main = SandboxConfig::new(command);
     main.env = Environment::exactly(variables);
     (main.root, main.extra_mounts) = root_of(root.source(), options.standing)?;
-    main.extra_mounts.extend(own_mounts(root, options)?);
+    main.extra_mounts.extend(own_mounts(root)?);
     main.extra_mounts.extend(mounts);
     main.extra_mounts.extend(working_directory(app, root, options, &targets)?);
     main.cwd = Some(app.working_directory.clone());
@@ -95,6 +90,8 @@ pub fn prepare(
         (0, 0) => User::Root,
         (uid, gid) => User::Ids { uid, gid },
     };
+    main.groups = groups(who.groups, options.standing, &mut warnings);
+    main.limits = effects.limits;
     main.capabilities = effects.capabilities;
     main.seccomp = effects.seccomp;
     main.hostname = Some(hostname(options.hostname.as_ref().unwrap_or(&app.name))?);
@@ -122,8 +119,6 @@ pub fn prepare(
         post_stop: post_stop.map(handler),
         reports: effects.reports,
         warnings,
-        limits: effects.limits,
-        groups: who.groups,
         main,
     })
 }
@@ -166,6 +161,15 @@ fn of_privilege(
     warnings
 }
 
+/// The supplementary groups that the caller can give.
+fn groups(groups: Vec<u32>, standing: Standing, warnings: &mut Vec<Warning>) -> Vec<u32> {
+    if standing == Standing::Privileged || groups.is_empty() {
+        return groups;
+    }
+    warnings.push(Warning::GroupsNotGiven { groups });
+    Vec::new()
+}
+
 /// The root, and what is mounted on it. Device nodes that an image brings, or that an app makes, are those of
 /// the host where the caller has privilege: there they cannot be opened.
 ///
@@ -191,13 +195,11 @@ pub fn root_of(source: &RootSource, standing: Standing) -> Result<(Root, Vec<Mou
 }
 
 /// What each app finds on Linux, whatever its image has (OS-SPEC.md).
-fn own_mounts(root: &RootDirectory, options: &Options<'_>) -> Result<Vec<Mount>, AppError> {
-    let console = options.console.clone().unwrap_or_else(|| PathBuf::from("/dev/null"));
+fn own_mounts(root: &RootDirectory) -> Result<Vec<Mount>, AppError> {
     let mut mounts = vec![
         Mount::new("/proc", Filesystem::Proc)?,
         Mount::new("/sys", Filesystem::Sysfs)?,
         Mount::new("/dev", Filesystem::Dev)?,
-        Mount::bind(console, "/dev/console")?,
     ];
     // What the image has there is never covered, not even where it leads nowhere.
     let hosts = InsidePath::root().join("etc").join("hosts");

@@ -18,7 +18,7 @@ mod volumes;
 
 pub use error::AppError;
 pub use inside::{RootDirectory, RootSource};
-pub use isolators::{Limits, Strictness, default_capabilities, refuse_ignored};
+pub use isolators::{Strictness, default_capabilities, refuse_ignored};
 pub use lifecycle::{Lifecycle, prepare, root_of};
 pub use model::{App, Isolator, MountPoint, Port, SeccompSet};
 pub use options::{EmptyVolumes, MissingDirectory, Options, RequiredVariables, RootAccess, Rules};

@@ -93,8 +93,6 @@ pub struct Options<'a> {
     pub env: Vec<(OsString, OsString)>,
     /// The caller's `TERM`, where the app has a terminal. Default: it has none.
     pub term: Option<OsString>,
-    /// The terminal that is the app's `/dev/console`. Default: it has none, and it is `/dev/null`.
-    pub console: Option<PathBuf>,
     /// Where the metadata service is. Default: there is none.
     pub metadata_url: Option<String>,
     /// The host name, made valid. Default: the app's name.
@@ -121,7 +119,6 @@ impl Options<'_> {
             command: None,
             env: Vec::new(),
             term: None,
-            console: None,
             metadata_url: None,
             hostname: None,
             volumes: Vec::new(),

@@ -37,8 +37,8 @@ pub enum Disposition {
     Adjusted,
     /// It does not hold.
     Ignored,
-    /// Who sets the limits of [`Lifecycle::limits`](super::Lifecycle::limits) replaces this by one of the
-    /// others.
+    /// It is in the sandbox's limits; whether these can be set is found out by who makes the sandbox, and
+    /// replaces this by one of the others.
     Undecided,
 }
 
@@ -94,6 +94,11 @@ pub enum Warning {
         /// Their names.
         capabilities: Vec<String>,
     },
+    /// A caller without privilege cannot give groups.
+    GroupsNotGiven {
+        /// Those that the app should be in.
+        groups: Vec<u32>,
+    },
     /// The user is the owner of a file, which the caller could not keep when the image was unpacked.
     OwnerNotKept {
         /// The file.
@@ -126,6 +131,11 @@ impl fmt::Display for Warning {
                  a user",
                 capabilities.join(" ")
             ),
+            Self::GroupsNotGiven { groups } => {
+                let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
+                let groups = groups.join(", ");
+                write!(f, "without privilege the app is not in its supplementary groups {groups}")
+            }
             Self::OwnerNotKept { path } => write!(
                 f,
                 "the user is the owner of {path}, which is the caller: without privilege no other \
