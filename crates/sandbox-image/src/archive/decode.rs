@@ -121,7 +121,7 @@ fn another<R: Read>(source: &mut Source<R>, compression: Compression) -> Result<
         Compression::None => Ok(false),
         Compression::Gzip if nothing => Ok(false),
         Compression::Gzip if zeros > 0 => garbage(end),
-        Compression::Xz if zeros % 4 != 0 => garbage(end),
+        Compression::Xz if !zeros.is_multiple_of(4) => garbage(end),
         Compression::Xz if nothing => Ok(false),
         _ if same => Ok(true),
         _ => garbage(source.position()),
@@ -130,12 +130,12 @@ fn another<R: Read>(source: &mut Source<R>, compression: Compression) -> Result<
 
 /// What an error of a decompressor means.
 fn explain<R: Read>(error: io::Error, source: &Source<R>, compression: Compression) -> Error {
-    match Error::from_io(error) {
-        Error::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+    match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Error::Truncated { compression, bytes: source.position() }
         }
-        Error::Read(source) => Error::Damaged { compression, source },
-        error => error,
+        Err(source) => Error::Damaged { compression, source },
     }
 }
 

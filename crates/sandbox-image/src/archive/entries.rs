@@ -14,16 +14,19 @@ const PART_LIMIT: usize = 255;
 /// The longest extended header.
 const PAX_LIMIT: u64 = 1 << 20;
 
+/// Takes pieces of a file, and where in it each belongs.
+pub type Sink<'a, E> = dyn FnMut(u64, &[u8]) -> Result<(), E> + 'a;
+
 /// How much of an archive is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The most entries. Default: 10 million.
+    /// The most entries. Default: a million.
     pub entries: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 10_000_000 }
+        Self { entries: 1_000_000 }
     }
 }
 
@@ -97,10 +100,7 @@ impl<R: BufRead> Entries<R> {
 
     /// Gives the content of the entry that came last to `sink`: pieces, and where in the file each
     /// belongs. Between them are holes.
-    pub fn content<E: From<Error>>(
-        &mut self,
-        sink: &mut dyn FnMut(u64, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn content<E: From<Error>>(&mut self, sink: &mut Sink<'_, E>) -> Result<(), E> {
         for Segment { mut offset, length } in std::mem::take(&mut self.parts) {
             let mut left = length;
             while left > 0 {
@@ -139,7 +139,7 @@ impl<R: BufRead> Entries<R> {
         if self.ended {
             return Ok(None);
         }
-        self.name = "a header".to_owned();
+        "a header".clone_into(&mut self.name);
         let first = self.offset == 0;
         if self.input.fill_buf().map_err(Error::from_io)?.is_empty() {
             self.ended = true;

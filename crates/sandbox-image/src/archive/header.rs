@@ -37,16 +37,18 @@ impl Block {
             return None;
         }
         let header = Header::from_byte_slice(bytes).clone();
-        let number = |byte: (usize, &u8)| {
-            u32::from(if (148..156).contains(&byte.0) { b' ' } else { *byte.1 })
-        };
-        let sum: u32 = bytes.iter().enumerate().map(number).sum();
-        // Some old tars added signed bytes.
-        let high =
-            bytes.iter().enumerate().filter(|(at, byte)| !(148..156).contains(at) && **byte >= 128);
-        let signed = sum.wrapping_sub(256_u32.wrapping_mul(u32::try_from(high.count()).ok()?));
+        let sum = |bytes: &[u8]| bytes.iter().copied().map(u32::from).sum::<u32>();
+        // The field itself counts as blanks.
+        let field = bytes.get(148..156)?;
+        let unsigned = sum(bytes).wrapping_sub(sum(field)).wrapping_add(8 * 32);
         let told = header.cksum().ok()?;
-        (told == sum || told == signed).then_some(Self { header })
+        if told == unsigned {
+            return Some(Self { header });
+        }
+        // Some old tars added signed bytes.
+        let high = |bytes: &[u8]| bytes.iter().filter(|byte| **byte >= 128).count();
+        let high = u32::try_from(high(bytes).checked_sub(high(field))?).ok()?;
+        (told == unsigned.wrapping_sub(256 * high)).then_some(Self { header })
     }
 
     pub(super) fn role(&self) -> Role {

@@ -17,7 +17,7 @@ mod stream;
 
 pub use compression::Compression;
 pub use digest::{Algorithm, Digest, DigestError};
-pub use entries::{Entries, Limits};
+pub use entries::{Entries, Limits, Sink};
 pub use entry::{Entry, Kind, Time};
 pub(crate) use error::shown;
 pub use error::{Error, PaxProblem, SparseProblem};

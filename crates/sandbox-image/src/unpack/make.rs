@@ -85,7 +85,7 @@ impl Maker {
 
     /// A directory that is there already keeps what is in it; anything else makes way.
     fn directory(&mut self, entry: &Entry, path: &[u8]) -> Result<Made, Error> {
-        if !path.is_empty() && !self.is_directory(path)? {
+        if !path.is_empty() && !self.make_directory(path)? {
             self.place(path, |directory, name| rustix::fs::mkdirat(directory, name, Mode::RWXU))?;
         }
         if !entry.xattrs.is_empty() {
@@ -105,7 +105,8 @@ impl Maker {
         Ok(Made::Yes)
     }
 
-    fn is_directory(&mut self, path: &[u8]) -> Result<bool, Error> {
+    /// Makes it if nothing is there. Whether a directory is there then.
+    fn make_directory(&mut self, path: &[u8]) -> Result<bool, Error> {
         let directory = match self.tree.parent(path) {
             Ok(directory) => directory,
             Err(Errno::NOENT) => return Ok(false),
@@ -156,9 +157,9 @@ impl Maker {
         }
         self.give_at(entry, path)?;
         // After the owner. It is the node that was made right now: nothing to follow.
-        let mode = super::metadata::mode(entry.mode);
+        let bits = super::metadata::mode(entry.mode);
         let directory = self.tree.parent(path).map_err(failed(path, PARENT))?;
-        rustix::fs::chmodat(directory, split(path).1, mode, AtFlags::empty())
+        rustix::fs::chmodat(directory, split(path).1, bits, AtFlags::empty())
             .map_err(failed(path, "give it its mode"))?;
         Ok(made)
     }
@@ -170,8 +171,7 @@ impl Maker {
             source: errno.into(),
         };
         // Both directories are needed at once, and one is remembered.
-        let from =
-            self.tree.parent(target).and_then(|fd| Ok(rustix::io::fcntl_dupfd_cloexec(fd, 0)?));
+        let from = self.tree.parent(target).and_then(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 0));
         let (from, from_name) = (from.map_err(missing)?, split(target).1);
         let source = statat(&from, from_name, AtFlags::SYMLINK_NOFOLLOW).map_err(missing)?;
         let mut same = false;

@@ -58,12 +58,15 @@ fn others_below(
     })
 }
 
+/// Is given a directory, a name in it, and how much deeper it may go.
+type Each<'a> = dyn FnMut(BorrowedFd<'_>, &[u8], usize) -> Result<(), Errno> + 'a;
+
 /// Calls `each` for all that is in the directory `name`.
 fn empty(
     directory: BorrowedFd<'_>,
     name: &[u8],
     depth: usize,
-    each: &mut dyn FnMut(BorrowedFd<'_>, &[u8], usize) -> Result<(), Errno>,
+    each: &mut Each<'_>,
 ) -> Result<(), Errno> {
     let depth = depth.checked_sub(1).ok_or(Errno::NAMETOOLONG)?;
     let mut entries = Dir::new(open_at(directory, name)?)?;

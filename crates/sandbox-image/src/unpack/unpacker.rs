@@ -45,7 +45,7 @@ pub struct Unpacker {
 struct Layer {
     /// Names of all its entries, where none may come twice.
     seen: NameSet,
-    /// Names that were left out.
+    /// Names that were left out, where `seen` doesn't tell: there, what is no link's target was.
     excluded: NameSet,
     /// Names that it has put there, and the directories that these are in.
     put: NameSet,
@@ -105,12 +105,12 @@ impl Unpacker {
             Choice::Unpack => 0,
             Choice::Strip(parts) => parts,
             Choice::Skip => {
-                layer.excluded.insert(&entry.path);
+                self.exclude(entry, layer);
                 return Ok(());
             }
             Choice::Capture(limit) => {
                 let content = capture(entries, entry, limit)?;
-                layer.excluded.insert(&entry.path);
+                self.exclude(entry, layer);
                 layer.captured.insert(entry.path.clone(), content);
                 return Ok(());
             }
@@ -130,12 +130,33 @@ impl Unpacker {
             Kind::HardLink { target } => self.link_target(entry, target, parts, layer)?,
             _ => Vec::new(),
         };
-        self.maker.make(entries, entry, path, &target)?;
+        self.maker
+            .make(entries, entry, path, &target)
+            .map_err(|error| self.left_out(error, entry, layer))?;
         self.maker.report.entries += 1;
         if layered {
             layer.put.insert_all(path);
         }
         Ok(())
+    }
+
+    fn exclude(&self, entry: &Entry, layer: &mut Layer) {
+        if self.maker.options.duplicates != Duplicates::Error {
+            layer.excluded.insert(&entry.path);
+        }
+    }
+
+    /// An error about a missing file, where that is so because it was left out.
+    fn left_out(&self, error: Error, entry: &Entry, layer: &Layer) -> Error {
+        let (Error::LinkTarget { .. }, Kind::HardLink { target }) = (&error, &entry.kind) else {
+            return error;
+        };
+        match clean(target, self.maker.options.names) {
+            Ok(full) if full != entry.path && layer.seen.contains(&full) => {
+                Error::LinkToExcluded { path: shown(&entry.path), target: shown(target) }
+            }
+            _ => error,
+        }
     }
 
     /// The name that a hard link's file has, below the target.
