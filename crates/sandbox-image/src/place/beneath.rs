@@ -166,7 +166,8 @@ fn allow(parent: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     fs::chmodat(parent, name, Mode::RWXU, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
