@@ -165,3 +165,22 @@ fn allow(parent: BorrowedFd<'_>, name: &CStr) -> Result<()> {
 fn allow(parent: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     fs::chmodat(parent, name, Mode::RWXU, AtFlags::SYMLINK_NOFOLLOW)
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_are_not_entered_without_openat2_either() {
+        let root = open_directory(fs::CWD, c"/").unwrap();
+        for way in [open, open_and_compare] {
+            assert_eq!(way(root.as_fd(), c"proc", READ).unwrap_err(), Errno::XDEV);
+            way(root.as_fd(), c"usr", READ).unwrap();
+        }
+        let proc = open_directory(fs::CWD, c"/proc").unwrap();
+        assert_ne!(mount_id(root.as_fd()), mount_id(proc.as_fd()));
+        assert_eq!(obstacle(root.as_fd(), c"proc"), Obstacle::Mount);
+        assert_eq!(obstacle(root.as_fd(), c"etc"), Obstacle::Unknown);
+    }
+}

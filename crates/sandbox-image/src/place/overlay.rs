@@ -68,7 +68,8 @@ fn by_magic(magic: u32) -> Upper {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

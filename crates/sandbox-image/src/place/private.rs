@@ -98,20 +98,27 @@ impl Private {
                 Err(Errno::NOENT) => continue,
                 Err(error) => return Err(PlaceError::call(Step::Open, &path())(error)),
             };
-            match lock(&fd, FlockOperation::NonBlockingLockExclusive) {
-                Ok(Lock::Had) => {}
-                Ok(Lock::Taken) => continue,
-                Err(error) => {
+            match Self::of(base, name, fd) {
+                Ok(Some(private)) => return Ok(private),
+                Ok(None) => {}
+                Err((name, error)) => {
                     // It is empty. If it cannot be removed either, the error is the same.
                     let _ = fs::unlinkat(&base.fd, &name, fs::AtFlags::REMOVEDIR);
-                    return Err(PlaceError::call(Step::Lock, &path())(error));
+                    return Err(PlaceError::call(Step::Lock, &base.join(&name))(error));
                 }
-            }
-            if base.has(&name, &fd)? {
-                return Ok(Self { name, fd });
             }
         }
         Err(PlaceError::Names { path: base.path.clone(), tries: TRIES })
+    }
+
+    /// Locks one that was made. `None`: a sweeper was faster.
+    fn of(base: &Base, name: CString, fd: OwnedFd) -> Result<Option<Self>, (CString, Errno)> {
+        let ours = lock(&fd, FlockOperation::NonBlockingLockExclusive)
+            .and_then(|lock| Ok(lock == Lock::Had && is_still(base.fd.as_fd(), &name, &fd)?));
+        match ours {
+            Ok(ours) => Ok(ours.then_some(Self { name, fd })),
+            Err(error) => Err((name, error)),
+        }
     }
 
     /// Removes it with all that is in it.
@@ -153,6 +160,11 @@ impl<'a> Leftover<'a> {
             }
             Err(error) => return Err(error.into()),
         };
+        Ok(Self::of(parent, name, lock)?)
+    }
+
+    /// The same, of one that has been opened.
+    fn of(parent: BorrowedFd<'a>, name: &CStr, lock: OwnedFd) -> Result<Option<Self>, Errno> {
         if fs::fstat(&lock)?.st_uid != rustix::process::geteuid().as_raw()
             || self::lock(&lock, FlockOperation::NonBlockingLockExclusive)? == Lock::Taken
             // Its user may have removed or renamed it before the lock was ours.
@@ -239,5 +251,38 @@ mod tests {
         ] {
             assert!(!is_private(other, "run-sandbox."), "{other:?}");
         }
+    }
+
+    /// A base, and a directory in it that is open but not locked.
+    fn opened() -> (tempfile::TempDir, Base, OwnedFd) {
+        let temp = tempfile::tempdir().unwrap();
+        let base = Base::open(temp.path()).unwrap();
+        fs::mkdirat(&base.fd, c"a", Mode::RWXU).unwrap();
+        let fd = beneath::open_directory(&base.fd, c"a").unwrap();
+        (temp, base, fd)
+    }
+
+    #[test]
+    fn what_was_removed_before_it_was_locked_is_not_used() {
+        let (_temp, base, fd) = opened();
+        Leftover::claim(base.fd.as_fd(), c"a").unwrap().unwrap().remove(None).unwrap();
+        assert!(Private::of(&base, c"a".to_owned(), fd).unwrap().is_none());
+
+        let (_temp, base, fd) = opened();
+        let claimed = Leftover::claim(base.fd.as_fd(), c"a").unwrap().unwrap();
+        let again = fd.try_clone().unwrap();
+        assert!(Private::of(&base, c"a".to_owned(), fd).unwrap().is_none());
+        drop(claimed);
+        assert!(Private::of(&base, c"a".to_owned(), again).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_was_renamed_before_it_was_locked_is_no_leftover() {
+        let (_temp, base, fd) = opened();
+        fs::renameat(&base.fd, c"a", &base.fd, c"b").unwrap();
+        fs::mkdirat(&base.fd, c"a", Mode::RWXU).unwrap();
+        let again = fd.try_clone().unwrap();
+        assert!(Leftover::of(base.fd.as_fd(), c"a", fd).unwrap().is_none());
+        assert!(Leftover::of(base.fd.as_fd(), c"b", again).unwrap().is_some());
     }
 }

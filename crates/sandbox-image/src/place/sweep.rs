@@ -36,9 +36,9 @@ pub struct Swept {
     pub failed: Vec<PlaceError>,
 }
 
-/// Removes what runs of this user have left in `base` (as for [`RunDir::new`]): directories with such a
-/// name that are the caller's and whose lock can be had. Those of others and of live runs are not touched.
-/// Where there is none, this reads the base and no more.
+/// Removes what runs of this user have left in `base`, as [`RunDir::new`](super::RunDir::new) takes it:
+/// directories with such a name that are the caller's and whose lock can be had. Those of others and of
+/// live runs are not touched. Where there is none, this reads the base and no more.
 ///
 /// # Errors
 /// The base cannot be read.

@@ -175,12 +175,10 @@ fn one_that_cannot_be_removed_is_told_and_the_others_are_removed() {
 #[test]
 fn many_that_start_and_sweep_at_once() {
     let base = TempDir::new().unwrap();
-    let children: Vec<_> = (0..4)
-        .map(|_| {
-            let mut command = child::command(&[], "run stress", base.path());
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
+    let children = ["run stress", "run sweeps", "run stress", "run sweeps"].map(|role| {
+        let mut command = child::command(&[], role, base.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
     for child in children {
         let output = child.wait_with_output().unwrap();
         let text = [output.stdout, output.stderr].concat();
@@ -190,10 +188,9 @@ fn many_that_start_and_sweep_at_once() {
     assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
 }
 
-/// Makes directories as fast as it can, or with a process number that is odd sweeps meanwhile.
-pub(crate) fn stress_child(base: &Path) {
+/// Makes directories as fast as it can, or only sweeps.
+pub(crate) fn stress_child(base: &Path, sweeps: bool) {
     let end = Instant::now() + Duration::from_secs(2);
-    let sweeps = std::process::id() % 2 == 1;
     let mut times = 0;
     while Instant::now() < end {
         times += 1;
