@@ -44,6 +44,8 @@ pub(crate) enum CliError {
     App(#[from] AppError),
     #[error(transparent)]
     Place(#[from] PlaceError),
+    #[error("the bundle asks for what is not supported: {}: run without --strict", .0.join(", "))]
+    Bundle(Vec<String>),
     #[error("the image's pre-start handler ended with {0}: the image's command is not run")]
     PreStart(Status),
     #[error("interrupted by signal {0} before anything was run")]

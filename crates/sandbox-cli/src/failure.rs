@@ -153,7 +153,9 @@ impl From<&CliError> for Failure {
             CliError::Load(error) => {
                 Self { errno: error.os_error(), ..Self::new(Kind::Image, error.to_string()) }
             }
-            CliError::App(_) | CliError::PreStart(_) => Self::new(Kind::Image, error.to_string()),
+            CliError::App(_) | CliError::Bundle(_) | CliError::PreStart(_) => {
+                Self::new(Kind::Image, error.to_string())
+            }
             CliError::Place(_) | CliError::Interrupted(_) => {
                 Self::new(Kind::Host, error.to_string())
             }

@@ -11,6 +11,9 @@ use crate::quantity;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Images (ROOT is an archive, an OCI layout or a bundle)")]
 pub(crate) struct ImageFlags {
+    /// COMMAND is arguments for the image's own program
+    #[arg(long)]
+    pub(crate) args: bool,
     /// What fills a mount point of the image; PATH may be `empty`
     #[arg(long, value_name = "NAME=PATH[,ro]")]
     pub(crate) volume: Vec<OsString>,

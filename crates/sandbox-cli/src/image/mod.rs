@@ -12,7 +12,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use sandbox_core::Outcome;
-use sandbox_image::load::{Kind, LoadError, Loaded, Loader, Watch};
+pub(crate) use sandbox_image::load::is_image;
+use sandbox_image::load::{LoadError, Loaded, Loader, Watch};
 use sandbox_image::place::{self, Cache, RunDir};
 use sandbox_image::unpack::Budget;
 use sandbox_sys::HeldSignals;
@@ -29,15 +30,6 @@ use crate::render::line;
 use crate::report::Audience;
 use crate::run::Verbosity;
 use progress::Progress;
-
-/// Whether ROOT is more than a directory tree.
-pub(crate) fn is_image(root: &Path) -> bool {
-    match root.metadata() {
-        Ok(metadata) if metadata.is_dir() => Kind::of_directory(root) != Kind::Tree,
-        Ok(_) => true,
-        Err(_) => root.as_os_str() == "-",
-    }
-}
 
 /// What a run needs beside the image.
 pub(super) struct Run<'a> {

@@ -5,19 +5,26 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use sandbox_core::{CommandLine, Input, Outcome, SandboxConfig};
-use sandbox_image::app::{
-    App, IsolatorReport, Lifecycle, Options, RootAccess, SourceLinks, Strictness, Volume, Warning,
-    prepare, root_of,
+use sandbox_core::{
+    CommandLine, Input, Outcome, SandboxConfig, SelectError, Setting, Unmet, Unsupported,
 };
-use sandbox_image::load::Loaded;
+use sandbox_image::app::{
+    App, Disposition, IsolatorReport, Lifecycle, Options, RootAccess, SourceLinks, Strictness,
+    Volume, prepare, refuse_ignored, root_of,
+};
+use sandbox_image::load::{Loaded, Runs};
+use sandbox_image::oci::Bundle;
+use sandbox_sys::RunError;
 
 use super::lifecycle;
 use super::{Run, told, volume};
 use crate::error::CliError;
 use crate::report::Audience;
 use crate::resolve::{Base, Request, command_line, resolve};
-use crate::run;
+use crate::run::{self, launcher};
+
+/// The isolator of memory; the other one with a limit is that of processor time.
+const MEMORY: &str = "resource/memory";
 
 /// What an image runs, as requests that can be carried out.
 pub(super) struct Stages {
@@ -29,17 +36,31 @@ pub(super) struct Stages {
     /// The image, which is there for as long as this is.
     loaded: Loaded,
     reports: Vec<IsolatorReport>,
-    warnings: Vec<Warning>,
+    warnings: Vec<String>,
 }
 
 impl Run<'_> {
     /// What is run of an image that is loaded.
     pub(super) fn stages(&self, loaded: Loaded) -> Result<Stages, CliError> {
-        let Some(app) = loaded.app.clone() else { return self.tree(loaded) };
+        match &loaded.runs {
+            Runs::App(app) => {
+                let app = app.clone();
+                self.app(&app, loaded)
+            }
+            Runs::Bundle(bundle) => {
+                let bundle = bundle.clone();
+                self.bundle(*bundle, loaded)
+            }
+            _ => self.tree(loaded),
+        }
+    }
+
+    fn app(&self, app: &App, loaded: Loaded) -> Result<Stages, CliError> {
         let volumes = &self.flags.image.volume;
         let volumes = volumes.iter().map(|text| volume::parse(text)).collect::<Result<_, _>>()?;
-        let Lifecycle { pre_start, main, post_stop, reports, warnings, .. } =
-            self.prepare(&app, &loaded, volumes)?;
+        let mut life = self.prepare(app, &loaded, volumes)?;
+        self.decide(&mut life)?;
+        let Lifecycle { pre_start, main, post_stop, reports, warnings, .. } = life;
         let handler = |config: Option<SandboxConfig>| {
             let request = config.map(|config| self.request(config)).transpose()?;
             Ok::<_, CliError>(request.map(|mut request| {
@@ -53,8 +74,65 @@ impl Run<'_> {
             post_stop: handler(post_stop)?,
             loaded,
             reports,
-            warnings,
+            warnings: warnings.iter().map(ToString::to_string).collect(),
         })
+    }
+
+    /// Runs what a bundle says, and tells what of it is not done.
+    fn bundle(&self, bundle: Bundle, loaded: Loaded) -> Result<Stages, CliError> {
+        let mut config = bundle.config;
+        if let Some(command) = self.command(&loaded) {
+            config.command = CommandLine::new(command)?;
+        }
+        let unsupported: Vec<_> = bundle.unsupported.iter().map(ToString::to_string).collect();
+        if self.flags.image.strict && !unsupported.is_empty() {
+            return Err(CliError::Bundle(unsupported));
+        }
+        let warning =
+            |field: &String| format!("the bundle's {field} is not supported, and ignored");
+        Ok(Stages {
+            pre_start: None,
+            main: self.request(config)?,
+            post_stop: None,
+            loaded,
+            reports: Vec::new(),
+            warnings: unsupported.iter().map(warning).collect(),
+        })
+    }
+
+    /// Finds out which limits can be set here: one that cannot is told of, and is an error with `--strict`
+    /// only.
+    pub(super) fn decide(&self, life: &mut Lifecycle) -> Result<(), CliError> {
+        let undecided = |report: &&mut IsolatorReport| report.disposition == Disposition::Undecided;
+        if life.reports.iter_mut().filter(undecided).count() == 0 {
+            return Ok(());
+        }
+        let request = self.request(life.main.clone())?;
+        let unmet = match launcher(&request).plan(&request.config) {
+            Err(RunError::Select(SelectError::NoneMeets { rejected })) => {
+                let is_limit = |one: &Unmet| matches!(one.setting, Setting::Memory | Setting::Cpu);
+                let only_limits = |one: &Unsupported| one.unmet.iter().all(is_limit);
+                rejected.into_iter().find(only_limits).map(|one| one.unmet).unwrap_or_default()
+            }
+            // Whatever else is wrong is found when it is started.
+            _ => Vec::new(),
+        };
+        for report in life.reports.iter_mut().filter(undecided) {
+            let memory = report.name == MEMORY;
+            let setting = if memory { Setting::Memory } else { Setting::Cpu };
+            report.disposition = Disposition::Enforced;
+            let Some(unmet) = unmet.iter().find(|unmet| unmet.setting == setting) else { continue };
+            report.disposition = Disposition::Ignored;
+            report.detail = unmet.why.to_string();
+            let handlers = [&mut life.pre_start, &mut life.post_stop].into_iter().flatten();
+            for config in handlers.chain([&mut life.main]) {
+                match setting {
+                    Setting::Memory => config.limits.memory = None,
+                    _ => config.limits.cpu = None,
+                }
+            }
+        }
+        if self.flags.image.strict { Ok(refuse_ignored(&life.reports)?) } else { Ok(()) }
     }
 
     /// What the image and the caller make of an app.
@@ -66,7 +144,7 @@ impl Run<'_> {
     ) -> Result<Lifecycle, CliError> {
         let empty = |name: &str| self.empty_volume(name);
         let mut options = Options::new(loaded.rules.clone());
-        options.command = self.command();
+        options.command = self.command(loaded);
         options.term = env::var_os("TERM").filter(|_| io::stdin().is_terminal());
         options.hostname = self.flags.isolation.hostname.clone();
         options.volumes = volumes;
@@ -86,12 +164,21 @@ impl Run<'_> {
         Ok(prepare(app, &loaded.root, &options)?)
     }
 
-    /// A command in place of the image's own.
-    fn command(&self) -> Option<Vec<OsString>> {
-        if self.flags.command.is_empty() {
-            return self.file.command.as_ref().map(|command| command.words().to_vec());
+    /// A command in place of the image's own, or that one with other arguments.
+    fn command(&self, loaded: &Loaded) -> Option<Vec<OsString>> {
+        let words = match &self.file.command {
+            Some(command) if self.flags.command.is_empty() => command.words(),
+            _ => &self.flags.command,
+        };
+        if words.is_empty() {
+            return None;
         }
-        Some(self.flags.command.clone())
+        let program: &[OsString] = match (&loaded.runs, self.flags.image.args) {
+            (Runs::App(app), true) if loaded.entrypoint.is_empty() => &app.exec,
+            (_, true) => &loaded.entrypoint,
+            (_, false) => &[],
+        };
+        Some([program, words].concat())
     }
 
     /// A fresh directory that volumes of this name share.

@@ -1,7 +1,7 @@
 //! What people and programs are told of an image.
 
-use sandbox_image::app::{IsolatorReport, Warning};
-use sandbox_image::load::Loaded;
+use sandbox_image::app::IsolatorReport;
+use sandbox_image::load::{Loaded, Runs};
 use serde::Serialize;
 
 use crate::event::Event;
@@ -21,7 +21,7 @@ pub(crate) struct Isolator {
 pub(super) fn image(
     loaded: &Loaded,
     reports: &[IsolatorReport],
-    warnings: &[Warning],
+    warnings: &[String],
     verbosity: &Verbosity,
     audience: &Audience,
 ) {
@@ -29,7 +29,10 @@ pub(super) fn image(
         Some(_) => id.appc(),
         None => id.to_string(),
     });
-    let name = loaded.app.as_ref().map(|app| app.name.clone());
+    let name = match &loaded.runs {
+        Runs::App(app) => Some(app.name.clone()),
+        _ => None,
+    };
     let mut text = String::new();
     if let (Verbosity::Verbose, Some(id)) = (verbosity, &id) {
         text += &line("info", format_args!("the {} is {id}", loaded.kind));

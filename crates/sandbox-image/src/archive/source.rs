@@ -68,7 +68,7 @@ impl<R: Read> Source<R> {
         self.end += count;
         self.read += count as u64;
         if let Some(progress) = &mut self.progress {
-            progress(self.read);
+            progress(self.read)?;
         }
         Ok(count > 0)
     }

@@ -13,9 +13,9 @@ use super::{Algorithm, Compression, Digest, Error};
 const BUFFER: usize = 256 * 1024;
 const BUFFERS: usize = 8;
 
-/// Hears how many bytes of the file have been read so far. Called on another thread, a few times for
-/// each MiB.
-pub type Progress = Box<dyn FnMut(u64) + Send>;
+/// Hears how many bytes of the file have been read so far. Called on another thread, some times for each
+/// MiB. An error ends the reading ([`Error::Read`]).
+pub type Progress = Box<dyn FnMut(u64) -> io::Result<()> + Send>;
 
 /// What is to be found out about a stream while it is read. By default nothing, and no byte is too many.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::cached::{Made, Unpacked};
 use super::input::{Input, Watch};
-use super::{Kind, LoadError, Loaded, Loader};
+use super::{Kind, LoadError, Loaded, Loader, Runs};
 use crate::aci::dependencies::{Image, Reader, Source, Store};
 use crate::aci::layout::{EntryKind, Layout, LayoutError, MANIFEST, Place};
 use crate::aci::platform::Platform;
@@ -40,7 +40,8 @@ impl Loader<'_> {
         let Made { root, entry, id, lost, .. } = made;
         Ok(Loaded {
             kind: Kind::Aci,
-            app: Some(app),
+            runs: Runs::App(app),
+            entrypoint: Vec::new(),
             rules: Rules::app_container(),
             root_access: RootAccess::ReadWrite,
             id,
@@ -54,8 +55,7 @@ impl Loader<'_> {
 
 /// The manifest of an image: what comes before it is read over.
 fn manifest_bytes(input: &Input, watch: &Watch) -> Result<Vec<u8>, LoadError> {
-    let silent = Watch { watcher: None, stop: watch.stop.clone() };
-    let mut entries = Entries::new(input.stream(&silent, None)?, Limits::default());
+    let mut entries = Entries::new(input.stream(&watch.silent(), None)?, Limits::default());
     let failed = |error| input.failed(error);
     let layout = |source| LoadError::Layout { path: input.path().to_owned(), source };
     while let Some(entry) = entries.next_entry().map_err(failed)? {
@@ -148,7 +148,7 @@ impl Files<'_> {
         }
         let report =
             unpacker.finish().map_err(|error| LoadError::unpack(self.top.path(), error))?;
-        Ok(Unpacked { report, id, kept: Vec::new() })
+        Ok(Unpacked { report, id })
     }
 
     fn layer(

@@ -16,8 +16,6 @@ use crate::unpack::{Devices, Owners, Report};
 pub(super) struct Unpacked {
     pub(super) report: Report,
     pub(super) id: Option<Digest>,
-    /// What of the image is needed once more, whoever unpacked it.
-    pub(super) kept: Vec<u8>,
 }
 
 /// A tree that is there.
@@ -26,7 +24,6 @@ pub(super) struct Made {
     pub(super) entry: Option<Entry>,
     pub(super) id: Option<Digest>,
     pub(super) lost: Vec<String>,
-    pub(super) kept: Vec<u8>,
 }
 
 /// What is kept beside a tree in a cache.
@@ -34,7 +31,6 @@ pub(super) struct Made {
 struct Info {
     id: Option<String>,
     lost: Vec<String>,
-    kept: Vec<u8>,
 }
 
 impl Loader<'_> {
@@ -47,9 +43,9 @@ impl Loader<'_> {
         let Some(cache) = self.cache else {
             let Directory { fd, path } = self.run.rootfs()?;
             let copy = fd.try_clone().map_err(|source| call(&path, source))?;
-            let Unpacked { report, id, kept } = unpack(copy)?;
+            let Unpacked { report, id } = unpack(copy)?;
             let root = RootDirectory::new(RootSource::Directory(path), fd);
-            return Ok(Made { root, entry: None, id, lost: lost::lines(&report), kept });
+            return Ok(Made { root, entry: None, id, lost: lost::lines(&report) });
         };
         let key = Key::new(&key(cache)?, self.variant())?;
         let mut wait = || {
@@ -59,9 +55,9 @@ impl Loader<'_> {
             Err(PlaceError::Interrupted { .. }) => return Err(LoadError::Interrupted),
             Ok(Found::Hit(entry)) => entry,
             Ok(Found::Miss(filling)) => {
-                let Unpacked { report, id, kept } = unpack(filling.rootfs()?.fd)?;
+                let Unpacked { report, id } = unpack(filling.rootfs()?.fd)?;
                 let id = id.as_ref().map(Digest::appc);
-                let info = Info { id, lost: lost::lines(&report), kept };
+                let info = Info { id, lost: lost::lines(&report) };
                 let info = serde_json::to_vec(&info)
                     .map_err(|error| call(self.run.path(), error.into()))?;
                 filling.finish(&info, report.bytes)?
@@ -73,7 +69,7 @@ impl Loader<'_> {
             .map_err(|error| call(entry.path(), error.into()))?;
         let root = RootDirectory::new(self.over(&lower)?, lower.fd);
         let id = info.id.and_then(|id| id.parse().ok());
-        Ok(Made { root, entry: Some(entry), id, lost: info.lost, kept: info.kept })
+        Ok(Made { root, entry: Some(entry), id, lost: info.lost })
     }
 
     /// This run's own changes upon what all share.

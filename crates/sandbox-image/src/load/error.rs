@@ -10,6 +10,7 @@ use crate::aci::dependencies::DependencyError;
 use crate::aci::layout::LayoutError;
 use crate::aci::platform::PlatformError;
 use crate::archive::{self, Digest};
+use crate::oci::OciError;
 use crate::place::PlaceError;
 use crate::unpack;
 
@@ -124,6 +125,14 @@ pub enum LoadError {
         /// Why not, and what would work.
         why: &'static str,
     },
+    /// It is no OCI image or bundle as it should be.
+    #[error("image {}: {source}", .path.display())]
+    Oci {
+        /// The directory or file.
+        path: PathBuf,
+        /// What is wrong.
+        source: OciError,
+    },
     /// There is no place to unpack it to.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -148,6 +157,15 @@ impl LoadError {
             Self::Interrupted
         } else {
             Self::Unpack { path: path.to_owned(), source }
+        }
+    }
+
+    /// The same of an OCI image.
+    pub(crate) fn oci(path: &Path, source: OciError) -> Self {
+        if stopped(&source) {
+            Self::Interrupted
+        } else {
+            Self::Oci { path: path.to_owned(), source }
         }
     }
 

@@ -45,42 +45,31 @@ impl Watch {
         matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
     }
 
-    /// For one file.
-    pub(crate) fn of(&self, name: &str, total: Option<u64>) -> Option<Progress> {
-        let watcher = self.watcher.clone()?;
-        let name = name.to_owned();
-        Some(Box::new(move |bytes| {
-            if let Ok(mut watcher) = watcher.lock() {
+    /// For one file, which is as long as this: an error once it is to stop.
+    pub(crate) fn of(&self, name: &str, total: Option<u64>) -> Progress {
+        let (watch, name) = (self.clone(), name.to_owned());
+        Box::new(move |bytes| {
+            if watch.stopped() {
+                return Err(io::Error::other(Stopped));
+            }
+            let watcher = watch.watcher.as_ref().and_then(|watcher| watcher.lock().ok());
+            if let Some(mut watcher) = watcher {
                 watcher(Reading { name: &name, bytes, total });
             }
-        }))
+            Ok(())
+        })
     }
 
-    /// A reader that fails once it is to stop.
-    pub(crate) fn reader<R: Read>(&self, inner: R) -> Watched<R> {
-        Watched { inner, watch: Self { watcher: None, stop: self.stop.clone() } }
+    /// One that tells nobody.
+    pub(crate) fn silent(&self) -> Self {
+        Self { watcher: None, stop: self.stop.clone() }
     }
 }
 
-/// A reader that fails when it is to stop.
-pub(crate) struct Watched<R> {
-    inner: R,
-    watch: Watch,
-}
-
-/// What it fails with then.
+/// That it was to stop.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
 pub(crate) struct Stopped;
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.watch.stopped() {
-            return Err(io::Error::other(Stopped));
-        }
-        self.inner.read(buffer)
-    }
-}
 
 /// A file that can be read several times, also at once.
 pub(crate) struct Input {
@@ -127,15 +116,13 @@ impl Input {
         let spool = |source| LoadError::Copy { path: path.to_owned(), source };
         let mut copy = spooled(run).map_err(spool)?;
         let mut progress = watch.of(&path.display().to_string(), None);
-        let mut reader = watch.reader(from.take(limit.saturating_add(1)));
+        let mut reader = from.take(limit.saturating_add(1));
         let mut buffer = vec![0; 1 << 16];
         let mut size = 0;
         loop {
-            let count = reader.read(&mut buffer).map_err(|source| {
-                let stopped = source.get_ref().is_some_and(|inner| inner.is::<Stopped>());
-                let path = path.to_owned();
-                if stopped { LoadError::Interrupted } else { LoadError::Open { path, source } }
-            })?;
+            let count = reader
+                .read(&mut buffer)
+                .map_err(|source| LoadError::Open { path: path.to_owned(), source })?;
             let some = buffer.get(..count).unwrap_or_default();
             if some.is_empty() {
                 return Ok(Self::of(copy, path, size));
@@ -145,9 +132,8 @@ impl Input {
             if size > limit {
                 return Err(LoadError::CopyTooLong { path: path.to_owned(), limit });
             }
-            if let Some(progress) = &mut progress {
-                progress(size);
-            }
+            // It fails for no other reason.
+            progress(size).map_err(|_| LoadError::Interrupted)?;
         }
     }
 
@@ -184,8 +170,9 @@ impl Input {
         digest: Option<Algorithm>,
     ) -> Result<Stream, LoadError> {
         let progress = watch.of(&self.path.display().to_string(), Some(self.size));
-        let options = StreamOptions { digest, progress, ..StreamOptions::default() };
-        Stream::new(watch.reader(self.bytes()), options).map_err(|error| self.failed(error))
+        let options =
+            StreamOptions { digest, progress: Some(progress), ..StreamOptions::default() };
+        Stream::new(self.bytes(), options).map_err(|error| self.failed(error))
     }
 
     /// What an error of the archive's is about.

@@ -53,8 +53,7 @@ impl Kind {
         if is_squashfs {
             return Ok(Self::Squashfs);
         }
-        let silent = Watch { watcher: None, stop: watch.stop.clone() };
-        let mut entries = Entries::new(input.stream(&silent, None)?, Limits::default());
+        let mut entries = Entries::new(input.stream(&watch.silent(), None)?, Limits::default());
         for _ in 0..LOOKED_AT {
             let entry = entries.next_entry().map_err(|error| input.failed(error))?;
             let Some(entry) = entry else { break };

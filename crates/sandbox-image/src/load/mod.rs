@@ -9,8 +9,11 @@ mod error;
 mod input;
 mod kind;
 mod lost;
+mod oci;
 mod tar;
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 pub use error::LoadError;
@@ -21,6 +24,7 @@ pub use kind::Kind;
 use crate::aci::ImageManifest;
 use crate::app::{App, RootAccess, RootDirectory, RootSource, Rules};
 use crate::archive::Digest;
+use crate::oci::Bundle;
 use crate::place::{Cache, Entry, RunDir};
 use crate::unpack;
 
@@ -49,8 +53,10 @@ pub struct Loader<'a> {
 pub struct Loaded {
     /// What it is.
     pub kind: Kind,
-    /// What it runs. A tree says nothing of that.
-    pub app: Option<App>,
+    /// What it runs.
+    pub runs: Runs,
+    /// The words of its command that arguments follow: those before its own arguments.
+    pub entrypoint: Vec<OsString>,
     /// Those of its format.
     pub rules: Rules,
     /// Whether the app can change its files.
@@ -67,6 +73,18 @@ pub struct Loaded {
     _entry: Option<Entry>,
 }
 
+/// What an image runs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Runs {
+    /// A tree says nothing of that.
+    Nothing,
+    /// An app.
+    App(App),
+    /// What a runtime bundle has put down to the last mount.
+    Bundle(Box<Bundle>),
+}
+
 impl<'a> Loader<'a> {
     /// With nothing but a place to unpack to.
     pub fn new(run: &'a RunDir) -> Self {
@@ -81,50 +99,45 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Loads what is at a path; `-` is standard input.
+    /// Loads what is at a path; `-` is standard input. Of several images in one file, `PATH:NAME` is
+    /// the one of that name.
     ///
     /// # Errors
     /// It cannot be read, is damaged, is not what it should be, or asks for something that is not there.
     pub fn load(&self, image: &Path) -> Result<Loaded, LoadError> {
-        if image.as_os_str() != "-" && image.is_dir() {
-            return match Kind::of_directory(image) {
-                Kind::Tree => self.tree(image),
-                kind => Err(self.not_taken(image, kind)),
-            };
-        }
-        let limit = self.unpack.budget.max_bytes();
-        let input = if image.as_os_str() == "-" {
-            Input::stdin(self.run, limit, &self.watch)?
+        let (path, name) = split_name(image);
+        let loaded = if path.is_dir() {
+            match (Kind::of_directory(&path), name) {
+                (Kind::OciLayout, name) => self.oci_layout(&path, name.as_deref())?,
+                (kind, Some(_)) => return Err(not_taken(image, kind, "has no names")),
+                (Kind::OciBundle, None) => self.oci_bundle(&path)?,
+                (_, None) => tree(&path)?,
+            }
         } else {
-            Input::open(image, self.run, limit, &self.watch)?
-        };
-        let loaded = match Kind::of_file(&input, &self.watch)? {
-            Kind::Aci => self.aci(&input)?,
-            Kind::Tar => self.tar(&input)?,
-            kind => return Err(self.not_taken(image, kind)),
+            self.file(&path, name.as_deref())?
         };
         self.check_id(image, loaded)
     }
 
-    fn not_taken(&self, image: &Path, kind: Kind) -> LoadError {
-        LoadError::NotTaken { path: image.to_owned(), kind, why: "cannot be run yet" }
-    }
-
-    /// A directory tree as it is.
-    fn tree(&self, path: &Path) -> Result<Loaded, LoadError> {
-        let at = |source| LoadError::Open { path: path.to_owned(), source };
-        let root = RootDirectory::open(RootSource::Directory(path.to_owned())).map_err(at)?;
-        Ok(Loaded {
-            kind: Kind::Tree,
-            app: None,
-            rules: Rules::oci(),
-            root_access: RootAccess::ReadWrite,
-            id: None,
-            aci: None,
-            root,
-            lost: Vec::new(),
-            _entry: None,
-        })
+    fn file(&self, path: &Path, name: Option<&str>) -> Result<Loaded, LoadError> {
+        let limit = self.unpack.budget.max_bytes();
+        let input = if path.as_os_str() == "-" {
+            Input::stdin(self.run, limit, &self.watch)?
+        } else {
+            Input::open(path, self.run, limit, &self.watch)?
+        };
+        match (Kind::of_file(&input, &self.watch)?, name) {
+            (kind @ (Kind::OciArchive | Kind::DockerArchive), name) => {
+                self.oci_archive(&input, kind, name)
+            }
+            (kind, Some(_)) => Err(not_taken(path, kind, "has no names")),
+            (Kind::Aci, None) => self.aci(&input),
+            (Kind::Squashfs, None) => {
+                let why = "is not read here: unpack it with unsquashfs(1), and give the tree";
+                Err(not_taken(path, Kind::Squashfs, why))
+            }
+            (_, None) => self.tar(&input),
+        }
     }
 
     fn check_id(&self, path: &Path, loaded: Loaded) -> Result<Loaded, LoadError> {
@@ -143,4 +156,53 @@ impl<'a> Loader<'a> {
             }
         }
     }
+}
+
+/// A directory tree as it is.
+fn tree(path: &Path) -> Result<Loaded, LoadError> {
+    let at = |source| LoadError::Open { path: path.to_owned(), source };
+    let root = RootDirectory::open(RootSource::Directory(path.to_owned())).map_err(at)?;
+    Ok(Loaded {
+        kind: Kind::Tree,
+        runs: Runs::Nothing,
+        entrypoint: Vec::new(),
+        rules: Rules::oci(),
+        root_access: RootAccess::ReadWrite,
+        id: None,
+        aci: None,
+        root,
+        lost: Vec::new(),
+        _entry: None,
+    })
+}
+
+/// Whether something that is to be a sandbox's root is more than a directory tree. It need not exist.
+pub fn is_image(root: &Path) -> bool {
+    let (path, name) = split_name(root);
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            name.is_some() || Kind::of_directory(&path) != Kind::Tree
+        }
+        Ok(_) => true,
+        Err(_) => path.as_os_str() == "-",
+    }
+}
+
+fn not_taken(path: &Path, kind: Kind, why: &'static str) -> LoadError {
+    LoadError::NotTaken { path: path.to_owned(), kind, why }
+}
+
+/// What is there, and the name that follows it after a colon, if the whole is no path.
+fn split_name(image: &Path) -> (PathBuf, Option<String>) {
+    let bytes = image.as_os_str().as_bytes();
+    if image.symlink_metadata().is_err() {
+        for at in (1..bytes.len()).rev().filter(|at| bytes[*at] == b':') {
+            let path = PathBuf::from(OsStr::from_bytes(&bytes[..at]));
+            let name = str::from_utf8(&bytes[at + 1..]);
+            if let (true, Ok(name)) = (path.exists(), name) {
+                return (path, Some(name.to_owned()));
+            }
+        }
+    }
+    (image.to_owned(), None)
 }

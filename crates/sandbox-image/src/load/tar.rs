@@ -2,7 +2,7 @@
 
 use super::cached::{Made, Unpacked};
 use super::input::Input;
-use super::{Kind, LoadError, Loaded, Loader};
+use super::{Kind, LoadError, Loaded, Loader, Runs};
 use crate::app::{RootAccess, Rules};
 use crate::archive::{Algorithm, Digest, Entries, Limits};
 use crate::place::Cache;
@@ -24,12 +24,13 @@ impl Loader<'_> {
             let report = unpacker.finish().map_err(failed)?;
             let stream = entries.finish().map_err(|error| input.failed(error))?;
             let id = stream.finish().map_err(|error| input.failed(error))?.digest;
-            Ok(Unpacked { report, id, kept: Vec::new() })
+            Ok(Unpacked { report, id })
         };
         let Made { root, entry, id, lost, .. } = self.made(&key, &unpack)?;
         Ok(Loaded {
             kind: Kind::Tar,
-            app: None,
+            runs: Runs::Nothing,
+            entrypoint: Vec::new(),
             rules: Rules::oci(),
             root_access: RootAccess::ReadWrite,
             id,

@@ -162,9 +162,7 @@ impl Layout {
 fn shifted(progress: Arc<Mutex<Progress>>, before: u64) -> Progress {
     Box::new(move |read| {
         // One that has panicked is told nothing more.
-        if let Ok(mut progress) = progress.lock() {
-            progress(before.saturating_add(read));
-        }
+        progress.lock().map_or(Ok(()), |mut progress| progress(before.saturating_add(read)))
     })
 }
 

@@ -1,6 +1,8 @@
 //! An object of `config.json`, from which fields are taken until only those are left that are not
 //! honoured.
 
+use std::fmt;
+
 use sandbox_core::ConfigError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -15,6 +17,15 @@ pub struct BundleField {
     pub field: String,
     /// Its value.
     pub value: Value,
+}
+
+impl fmt::Display for BundleField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value.to_string();
+        let short: String = value.chars().take(100).collect();
+        let more = if short.len() < value.len() { "…" } else { "" };
+        write!(f, "{} = {short}{more}", self.field)
+    }
 }
 
 pub(super) struct Object {
