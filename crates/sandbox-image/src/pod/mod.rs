@@ -4,6 +4,5 @@ pub mod metadata;
 mod plan;
 
 pub use plan::{
-    AppPlan, Missing, MountPlan, Pod, PodApp, PodError, PodImage, PodMount, PodPlan, PodVolume,
-    VolumeSource, new_uuid, plan,
+    AppPlan, Missing, MountPlan, PodError, PodPlan, VolumeOwner, new_uuid, of_images, plan,
 };

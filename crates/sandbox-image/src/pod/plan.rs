@@ -1,93 +1,23 @@
-//! From what a pod is to be made of to what it is: names, a UUID, which volume goes where in which app, and
-//! the manifest that says it (the specification's pods.md).
+//! From what a pod is to be made of to what it is: names, which volume goes where in which app, and the
+//! manifest in which nothing is left open (the specification's pods.md).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
 
 use sandbox_core::InsidePath;
-use serde_json::Value;
 use uuid::{Builder, Uuid};
 
-use super::metadata::Annotation;
+use crate::aci::PodManifest;
+use crate::aci::pod_manifest::{Mount, PodApp, PodImage, Volume};
+use crate::aci::types::{AcIdentifier, AcName};
 use crate::app::MountPoint;
 
 mod error;
-mod manifest;
 
 pub use error::PodError;
 
-/// What a pod is to be made of: a pod manifest's data, or [a list of images](Pod::of_images).
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Pod {
-    /// Its apps; at least one.
-    pub apps: Vec<PodApp>,
-    /// Its volumes.
-    pub volumes: Vec<PodVolume>,
-    /// Words about it.
-    pub annotations: Vec<Annotation>,
-    /// What it is held to as a whole, as a manifest has it.
-    pub isolators: Vec<Value>,
-    /// The ports that the host is to have of it, as a manifest has them.
-    pub ports: Vec<Value>,
-}
-
-/// An app of a pod.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PodApp {
-    /// Its name, an AC Name that no other app of the pod has.
-    pub name: String,
-    /// What it runs.
-    pub image: PodImage,
-    /// What a pod manifest has instead of the image's `app`.
-    pub app: Option<Value>,
-    /// Where volumes go. A mount point that isn't here has the volume of its own name.
-    pub mounts: Vec<PodMount>,
-    /// Words about it, besides those of its image.
-    pub annotations: Vec<Annotation>,
-}
-
-/// The image of an app.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PodImage {
-    /// Its name, such as `example.com/reduce-worker`.
-    pub name: String,
-    /// Its ID: `sha512-` and 128 hexadecimal digits.
-    pub id: String,
-    /// Its labels: names and values.
-    pub labels: Vec<(String, String)>,
-    /// The mount points of the app: the image's, or those of what the pod has instead.
-    pub mount_points: Vec<MountPoint>,
-}
-
-/// A volume in an app.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PodMount {
-    /// The volume's name.
-    pub volume: String,
-    /// Where it goes.
-    pub path: InsidePath,
-}
-
-/// A directory that apps share.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PodVolume {
-    /// Its name, an AC Name.
-    pub name: String,
-    /// What is in it.
-    pub source: VolumeSource,
-    /// Whether no app can write to it.
-    pub read_only: bool,
-}
-
-/// Where a volume comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VolumeSource {
-    /// A new directory, which goes when the pod does.
-    Empty,
-    /// What the host has at an absolute path.
-    Host(PathBuf),
-}
+/// The digits of a whole image ID, which begins with `sha512-`.
+const IMAGE_ID: usize = "sha512-".len() + 128;
 
 /// What becomes of a mount point that no volume is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,17 +29,13 @@ pub enum Missing {
 }
 
 /// What a pod is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PodPlan {
-    /// Who it is.
-    pub uuid: Uuid,
-    /// Its apps, in the order that was asked for.
+    /// Its manifest: every mount point has its mount, every mount its volume.
+    pub manifest: PodManifest,
+    /// Its apps, in the manifest's order.
     pub apps: Vec<AppPlan>,
-    /// Its volumes: those that were asked for, then new ones.
-    pub volumes: Vec<PodVolume>,
-    /// Its manifest, JSON, in which nothing is left open.
-    pub manifest: Vec<u8>,
 }
 
 /// An app of the plan.
@@ -117,7 +43,7 @@ pub struct PodPlan {
 #[non_exhaustive]
 pub struct AppPlan {
     /// Its `AC_APP_NAME`.
-    pub name: String,
+    pub name: AcName,
     /// Which volumes go where, by path. None is inside another.
     pub mounts: Vec<MountPlan>,
 }
@@ -126,12 +52,33 @@ pub struct AppPlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MountPlan {
-    /// The volume's name.
-    pub volume: String,
+    /// The volume.
+    pub volume: Volume,
+    /// Who has it. An empty one is the same directory wherever the same owner's goes.
+    pub owner: VolumeOwner,
     /// Where it goes.
     pub path: InsidePath,
     /// Whether this app can't write there: the volume or the mount point says so.
     pub read_only: bool,
+}
+
+/// Whose volume one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VolumeOwner {
+    /// The pod's: its apps share it.
+    Pod,
+    /// The one app's.
+    App,
+}
+
+impl PodPlan {
+    /// The manifest as the metadata service is to show it: JSON.
+    ///
+    /// # Errors
+    /// The path of a volume isn't text.
+    pub fn json(&self) -> Result<Vec<u8>, PodError> {
+        Ok(serde_json::to_vec(&self.manifest)?)
+    }
 }
 
 /// A UUID for a pod: random, version 4.
@@ -144,164 +91,123 @@ pub fn new_uuid() -> io::Result<Uuid> {
     Ok(Builder::from_random_bytes(bytes).into_uuid())
 }
 
-impl Pod {
-    /// A pod that runs each of these images. An app's name is the last part of its image's.
-    pub fn of_images(images: impl IntoIterator<Item = PodImage>, volumes: Vec<PodVolume>) -> Self {
-        let app = |image: PodImage| PodApp {
-            name: app_name(&image.name),
-            image,
-            app: None,
-            mounts: Vec::new(),
-            annotations: Vec::new(),
-        };
-        Self { apps: images.into_iter().map(app).collect(), volumes, ..Self::default() }
-    }
+/// The manifest of a pod that runs each of these images. An app's name is the last part of its image's.
+///
+/// # Errors
+/// An image has no name that an app's could be made of.
+pub fn of_images(images: impl IntoIterator<Item = PodImage>) -> Result<PodManifest, PodError> {
+    let app = |image: PodImage| {
+        let whole = image.name.as_ref().map_or("", AcIdentifier::as_str);
+        let name = app_name(whole)
+            .ok_or_else(|| PodError::AppName { image: whole.to_owned(), id: image.id.clone() })?;
+        Ok(PodApp { image: image.clone(), ..PodApp::new(name, image.id) })
+    };
+    Ok(PodManifest::new(images.into_iter().map(app).collect::<Result<_, PodError>>()?))
 }
 
 /// The last part of an image's name as an AC Name, which has no `.`, `_` or `~`.
-fn app_name(image: &str) -> String {
+fn app_name(image: &str) -> Option<AcName> {
     let last = image.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let words = last.split(|letter: char| !letter.is_ascii_alphanumeric());
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+    let name = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
+    AcName::try_from(name).ok()
 }
 
-/// Whether it is an AC Name (the specification's types.md): words of lower-case letters and digits, with
-/// one `-` between two.
-fn is_ac_name(name: &str) -> bool {
-    let word = |word: &str| {
-        !word.is_empty()
-            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    name.split('-').all(word)
-}
-
-fn is_image_id(id: &str) -> bool {
-    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    id.strip_prefix("sha512-").is_some_and(|hash| hash.len() == 128 && hash.bytes().all(digit))
-}
-
-/// Plans a pod.
+/// Plans a pod. `points` is where the mount points of an app are from: its image, or what the pod has
+/// instead. A mount point has the mount that the manifest has for its path, else the volume of its name.
 ///
 /// # Errors
-/// Names that are none or not unique, mounts without a volume, paths that overlap: see [`PodError`].
-pub fn plan(pod: &Pod, uuid: Uuid, missing: Missing) -> Result<PodPlan, PodError> {
-    check_names(pod)?;
-    let mut volumes = Volumes::new(&pod.volumes)?;
-    let apps: Vec<AppPlan> = pod
-        .apps
-        .iter()
-        .map(|app| {
-            let mounts = app_mounts(app, &mut volumes, missing)?;
-            Ok(AppPlan { name: app.name.clone(), mounts })
-        })
-        .collect::<Result<_, PodError>>()?;
-    let volumes = volumes.list;
-    let manifest = manifest::json(pod, &apps, &volumes)?;
-    Ok(PodPlan { uuid, apps, volumes, manifest })
-}
-
-fn check_names(pod: &Pod) -> Result<(), PodError> {
-    if pod.apps.is_empty() {
-        return Err(PodError::NoApps);
-    }
-    let mut names = BTreeSet::new();
-    for PodApp { name, image, .. } in &pod.apps {
-        if !is_ac_name(name) {
-            return Err(PodError::AppName { name: name.clone(), image: image.name.clone() });
-        }
-        if !names.insert(name) {
-            return Err(PodError::SameApp { name: name.clone() });
-        }
-        if !is_image_id(&image.id) {
-            return Err(PodError::ImageId { app: name.clone(), id: image.id.clone() });
-        }
-    }
-    Ok(())
-}
-
-/// The volumes of a pod, and which is where in the list.
-struct Volumes {
-    list: Vec<PodVolume>,
-    by_name: BTreeMap<String, bool>,
-}
-
-impl Volumes {
-    fn new(given: &[PodVolume]) -> Result<Self, PodError> {
-        let mut volumes = Self { list: Vec::new(), by_name: BTreeMap::new() };
-        for volume in given {
-            if !is_ac_name(&volume.name) {
-                return Err(PodError::VolumeName { name: volume.name.clone() });
-            }
-            if let VolumeSource::Host(path) = &volume.source
-                && !path.is_absolute()
-            {
-                return Err(PodError::Source { volume: volume.name.clone(), path: path.clone() });
-            }
-            if !volumes.add(volume.clone()) {
-                return Err(PodError::SameVolume { name: volume.name.clone() });
-            }
-        }
-        Ok(volumes)
-    }
-
-    /// Whether no other has its name.
-    fn add(&mut self, volume: PodVolume) -> bool {
-        let new = self.by_name.insert(volume.name.clone(), volume.read_only).is_none();
-        self.list.push(volume);
-        new
-    }
-
-    /// Whether a volume is read-only, where there is one of this name.
-    fn read_only(&self, name: &str) -> Option<bool> {
-        self.by_name.get(name).copied()
-    }
-}
-
-fn app_mounts(
-    app: &PodApp,
-    volumes: &mut Volumes,
+/// Names that are not unique, images that aren't told by their whole ID, mounts without a volume, paths
+/// that overlap: see [`PodError`].
+pub fn plan(
+    mut manifest: PodManifest,
+    points: impl Fn(&PodApp) -> Vec<MountPoint>,
     missing: Missing,
-) -> Result<Vec<MountPlan>, PodError> {
-    // By path: whether the app's own mount point there is read-only.
-    let points: BTreeMap<_, _> =
-        app.image.mount_points.iter().map(|point| (&point.path, point.read_only)).collect();
-    let mut mounts = Vec::new();
-    let mut taken = BTreeSet::new();
-    for PodMount { volume, path } in &app.mounts {
-        let read_only = volumes.read_only(volume).ok_or_else(|| PodError::NoVolume {
-            app: app.name.clone(),
-            volume: volume.clone(),
-            path: path.clone(),
-        })?;
-        let read_only = read_only || points.get(path).copied().unwrap_or(false);
-        taken.insert(path);
-        mounts.push(MountPlan { volume: volume.clone(), path: path.clone(), read_only });
+) -> Result<PodPlan, PodError> {
+    manifest.runnable()?;
+    manifest.check()?;
+    let mut volumes: BTreeMap<String, Volume> = manifest
+        .volumes
+        .iter()
+        .map(|volume| (volume.name.as_str().to_owned(), volume.clone()))
+        .collect();
+    let mut apps = Vec::new();
+    for app in &mut manifest.apps {
+        if app.image.id.as_str().len() != IMAGE_ID {
+            return Err(PodError::ImageId { app: app.name.clone(), id: app.image.id.clone() });
+        }
+        let points = points(app);
+        let new = with_mounts(app, &points, &volumes, missing)?;
+        for volume in new {
+            volumes.insert(volume.name.as_str().to_owned(), volume.clone());
+            manifest.volumes.push(volume);
+        }
+        apps.push(app_plan(app, &points, &volumes)?);
     }
-    for point in app.image.mount_points.iter().filter(|point| !taken.contains(&point.path)) {
-        let read_only = match (volumes.read_only(&point.name), missing) {
-            (Some(read_only), _) => read_only,
-            (None, Missing::Empty) if is_ac_name(&point.name) => {
-                let name = point.name.clone();
-                volumes.add(PodVolume { name, source: VolumeSource::Empty, read_only: false });
-                false
-            }
-            (None, _) => {
-                return Err(PodError::Unfulfilled {
-                    app: app.name.clone(),
-                    mount_point: point.name.clone(),
-                    path: point.path.clone(),
-                });
+    Ok(PodPlan { manifest, apps })
+}
+
+/// Gives an app the mounts of the mount points that have none. What comes back are new volumes.
+fn with_mounts(
+    app: &mut PodApp,
+    points: &[MountPoint],
+    volumes: &BTreeMap<String, Volume>,
+    missing: Missing,
+) -> Result<Vec<Volume>, PodError> {
+    let taken: BTreeSet<_> = app.mounts.iter().map(|mount| mount.path.clone()).collect();
+    let mut new: BTreeMap<String, Volume> = BTreeMap::new();
+    for MountPoint { name, path, .. } in points.iter().filter(|one| !taken.contains(&one.path)) {
+        let unfulfilled = || PodError::Unfulfilled {
+            app: app.name.clone(),
+            mount_point: name.clone(),
+            path: path.clone(),
+        };
+        let volume = match volumes.get(name).or_else(|| new.get(name)) {
+            Some(volume) => volume.name.clone(),
+            None if missing == Missing::Refused => return Err(unfulfilled()),
+            None => {
+                let volume = AcName::try_from(name.clone()).map_err(|_| unfulfilled())?;
+                new.insert(name.clone(), Volume::empty(volume.clone()));
+                volume
             }
         };
-        let read_only = read_only || point.read_only;
-        mounts.push(MountPlan { volume: point.name.clone(), path: point.path.clone(), read_only });
+        app.mounts.push(Mount { volume, path: path.clone(), app_volume: None });
     }
-    without_overlap(&app.name, mounts)
+    Ok(new.into_values().collect())
+}
+
+fn app_plan(
+    app: &PodApp,
+    points: &[MountPoint],
+    volumes: &BTreeMap<String, Volume>,
+) -> Result<AppPlan, PodError> {
+    let read_only: BTreeSet<_> =
+        points.iter().filter(|point| point.read_only).map(|point| &point.path).collect();
+    let one = |mount: &Mount| {
+        let (volume, owner) = if let Some(volume) = &mount.app_volume {
+            (volume, VolumeOwner::App)
+        } else {
+            let volume = volumes.get(mount.volume.as_str()).ok_or_else(|| PodError::NoVolume {
+                app: app.name.clone(),
+                volume: mount.volume.clone(),
+                path: mount.path.clone(),
+            })?;
+            (volume, VolumeOwner::Pod)
+        };
+        Ok(MountPlan {
+            volume: volume.clone(),
+            owner,
+            path: mount.path.clone(),
+            read_only: volume.read_only == Some(true) || read_only.contains(&mount.path),
+        })
+    };
+    let mounts = app.mounts.iter().map(one).collect::<Result<_, PodError>>()?;
+    Ok(AppPlan { name: app.name.clone(), mounts: without_overlap(&app.name, mounts)? })
 }
 
 /// Sorted by path, component by component: what is inside another comes right after it, or after what is
 /// inside it as well.
-fn without_overlap(app: &str, mut mounts: Vec<MountPlan>) -> Result<Vec<MountPlan>, PodError> {
+fn without_overlap(app: &AcName, mut mounts: Vec<MountPlan>) -> Result<Vec<MountPlan>, PodError> {
     mounts.sort_by(|a, b| a.path.components().cmp(b.path.components()));
     let overlap = mounts.windows(2).find_map(|pair| match pair {
         [outer, inner] if inner.path.is_within(&outer.path) => Some((outer, inner)),
@@ -309,7 +215,7 @@ fn without_overlap(app: &str, mut mounts: Vec<MountPlan>) -> Result<Vec<MountPla
     });
     match overlap {
         Some((outer, inner)) => Err(PodError::Overlap {
-            app: app.to_owned(),
+            app: app.clone(),
             outer: outer.path.clone(),
             inner: inner.path.clone(),
         }),

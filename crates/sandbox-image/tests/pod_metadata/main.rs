@@ -9,14 +9,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use client::{Answer, Client};
-use sandbox_image::pod::metadata::{Annotation, AppFacts, MetadataService, PodFacts};
+use sandbox_image::aci::types::Annotation;
+use sandbox_image::pod::metadata::{AppFacts, MetadataService, PodFacts};
 use sandbox_image::pod::new_uuid;
 
 /// What a client of the specification waits at most.
 const PROMPT: Duration = Duration::from_millis(100);
 
 fn facts() -> PodFacts {
-    let annotations = vec![Annotation { name: "lorem".into(), value: "ipsum".into() }];
+    let annotations = vec![Annotation { name: "lorem".parse().unwrap(), value: "ipsum".into() }];
     PodFacts {
         uuid: new_uuid().unwrap(),
         manifest: b"{}".to_vec(),

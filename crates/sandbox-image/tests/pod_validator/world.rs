@@ -7,11 +7,13 @@ use std::process::{Command, Output};
 
 use rustix::process::geteuid;
 use sandbox_core::InsidePath;
+use sandbox_image::aci::pod_manifest::PodApp;
+use sandbox_image::aci::types::Annotation;
+use sandbox_image::aci::{ImageManifest, PodManifest};
 use sandbox_image::app::MountPoint;
-use sandbox_image::pod::metadata::{Annotation, AppFacts, MetadataService, PodFacts};
-use sandbox_image::pod::{Missing, Pod, PodImage, new_uuid, plan};
+use sandbox_image::pod::metadata::{AppFacts, MetadataService, PodFacts, merged_annotations};
+use sandbox_image::pod::{Missing, new_uuid, of_images, plan};
 use sandbox_testkit::{fixture, validator};
-use serde_json::Value;
 use sha2::{Digest as _, Sha512};
 use tempfile::TempDir;
 
@@ -151,7 +153,7 @@ fn namespaces() -> &'static [&'static str] {
 }
 
 fn annotation(name: &str, value: &str) -> Annotation {
-    Annotation { name: name.into(), value: value.into() }
+    Annotation { name: name.parse().unwrap(), value: value.into() }
 }
 
 /// The pod of both images, as this crate plans it.
@@ -161,38 +163,36 @@ fn facts(main: &Path, sidekick: &Path) -> PodFacts {
         let digest = Sha512::digest(fs::read(image).unwrap());
         digest.iter().fold("sha512-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
     });
-    let images = manifests.iter().zip(&ids).map(|(manifest, id)| {
-        let manifest: Value = serde_json::from_str(manifest).unwrap();
-        PodImage {
-            name: manifest["name"].as_str().unwrap().to_owned(),
-            id: id.clone(),
-            labels: vec![],
-            mount_points: vec![MountPoint {
-                name: "database".into(),
-                path: InsidePath::absolute("/db", "path").unwrap(),
-                read_only: false,
-            }],
-        }
+    let read: Vec<_> = manifests
+        .iter()
+        .map(|manifest| ImageManifest::parse(manifest.as_bytes()).unwrap())
+        .collect();
+    let images = read.iter().zip(ids).map(|(manifest, id)| {
+        // What an app's image is: its name, which is replaced, is of no matter here.
+        let mut app = PodApp::new("app".parse().unwrap(), id.parse().unwrap());
+        app.image.name = Some(manifest.name.clone());
+        app.image
     });
-    let mut pod = Pod::of_images(images, vec![]);
+    let mut pod: PodManifest = of_images(images).unwrap();
     pod.annotations = vec![annotation("ip-address", "10.1.2.3")];
     pod.apps[0].annotations = vec![annotation("lorem", "of the pod"), annotation("new", "x")];
-    let planned = plan(&pod, new_uuid().unwrap(), Missing::Empty).unwrap();
-    let apps = pod.apps.iter().zip(manifests).map(|(app, manifest)| {
-        let image: Value = serde_json::from_str(&manifest).unwrap();
-        let of_image: Vec<_> = image["annotations"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|one| annotation(one["name"].as_str().unwrap(), one["value"].as_str().unwrap()))
-            .collect();
-        AppFacts {
-            name: app.name.clone(),
-            image_id: app.image.id.clone(),
-            image_manifest: manifest.into_bytes(),
-            annotations: Annotation::merged(&of_image, &app.annotations),
-        }
+    let database = MountPoint {
+        name: "database".into(),
+        path: InsidePath::absolute("/db", "path").unwrap(),
+        read_only: false,
+    };
+    let planned = plan(pod, |_| vec![database.clone()], Missing::Empty).unwrap();
+    let apps = planned.manifest.apps.iter().zip(read).zip(manifests);
+    let apps = apps.map(|((app, image), manifest)| AppFacts {
+        name: app.name.to_string(),
+        image_id: app.image.id.to_string(),
+        image_manifest: manifest.into_bytes(),
+        annotations: merged_annotations(&image.annotations, &app.annotations),
     });
-    let apps = apps.collect();
-    PodFacts { uuid: planned.uuid, manifest: planned.manifest, annotations: pod.annotations, apps }
+    PodFacts {
+        uuid: new_uuid().unwrap(),
+        manifest: planned.json().unwrap(),
+        annotations: planned.manifest.annotations.clone(),
+        apps: apps.collect(),
+    }
 }

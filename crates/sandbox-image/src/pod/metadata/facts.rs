@@ -1,26 +1,16 @@
 //! What the service of a pod knows, as plain data.
 
-use serde::Serialize;
 use uuid::Uuid;
 
-/// A word about a pod or an app, as manifests have it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Annotation {
-    /// Its name, an AC Identifier.
-    pub name: String,
-    /// Any text.
-    pub value: String,
-}
+use crate::aci::types::Annotation;
 
-impl Annotation {
-    /// What an app's annotations are: those of its image, with the values that its pod gives instead,
-    /// then those that only the pod has.
-    pub fn merged(image: &[Self], pod: &[Self]) -> Vec<Self> {
-        let named = |name: &str| pod.iter().rfind(|annotation| annotation.name == name);
-        let of_image = image.iter().map(|annotation| named(&annotation.name).unwrap_or(annotation));
-        let new = |annotation: &&Self| image.iter().all(|other| other.name != annotation.name);
-        of_image.chain(pod.iter().filter(new)).cloned().collect()
-    }
+/// What an app's annotations are: those of its image, with the values that its pod gives instead, then
+/// those that only the pod has.
+pub fn merged_annotations(image: &[Annotation], pod: &[Annotation]) -> Vec<Annotation> {
+    let of_pod = |name: &Annotation| pod.iter().rfind(|annotation| annotation.name == name.name);
+    let of_image = image.iter().map(|annotation| of_pod(annotation).unwrap_or(annotation));
+    let new = |annotation: &&Annotation| image.iter().all(|other| other.name != annotation.name);
+    of_image.chain(pod.iter().filter(new)).cloned().collect()
 }
 
 /// A pod.
@@ -45,7 +35,7 @@ pub struct AppFacts {
     pub image_id: String,
     /// The manifest of its image, every byte as it is there.
     pub image_manifest: Vec<u8>,
-    /// Its annotations, [merged](Annotation::merged).
+    /// Its annotations, [merged](merged_annotations).
     pub annotations: Vec<Annotation>,
 }
 
@@ -56,7 +46,7 @@ mod tests {
     fn annotations(pairs: &[(&str, &str)]) -> Vec<Annotation> {
         pairs
             .iter()
-            .map(|(name, value)| Annotation { name: (*name).into(), value: (*value).into() })
+            .map(|(name, value)| Annotation { name: name.parse().unwrap(), value: (*value).into() })
             .collect()
     }
 
@@ -65,8 +55,8 @@ mod tests {
         let image = annotations(&[("a", "image"), ("b", "image")]);
         let pod = annotations(&[("c", "pod"), ("b", "pod")]);
         let expected = annotations(&[("a", "image"), ("b", "pod"), ("c", "pod")]);
-        assert_eq!(Annotation::merged(&image, &pod), expected);
-        assert_eq!(Annotation::merged(&image, &[]), image);
-        assert_eq!(Annotation::merged(&[], &pod), pod);
+        assert_eq!(merged_annotations(&image, &pod), expected);
+        assert_eq!(merged_annotations(&image, &[]), image);
+        assert_eq!(merged_annotations(&[], &pod), pod);
     }
 }

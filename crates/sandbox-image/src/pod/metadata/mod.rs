@@ -13,7 +13,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 
-pub use facts::{Annotation, AppFacts, PodFacts};
+pub use facts::{AppFacts, PodFacts, merged_annotations};
 
 use respond::Key;
 use serve::Server;

@@ -11,7 +11,8 @@ use percent_encoding::percent_decode;
 use sha2::Sha512;
 use uuid::Uuid;
 
-use super::facts::{Annotation, AppFacts, PodFacts};
+use super::facts::{AppFacts, PodFacts};
+use crate::aci::types::Annotation;
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=us-ascii";

@@ -8,7 +8,7 @@ const EXPECTED: &str =
     "/v/HwtByqjdIyNjTo5gunqvcyg7y2nQ1Wb73ilsZVw/u95Rl5+VCb11pvrHcdcH8t0ISvCjix+q7k8K2nV0/KQ==";
 
 fn annotation(name: &str, value: &str) -> Annotation {
-    Annotation { name: name.into(), value: value.into() }
+    Annotation { name: name.parse().unwrap(), value: value.into() }
 }
 
 fn facts() -> PodFacts {
