@@ -2,14 +2,18 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 
 use sandbox_core::{ConfigError, Status};
+use sandbox_image::aci::ManifestError;
 use sandbox_image::app::AppError;
 use sandbox_image::load::LoadError;
 use sandbox_image::place::PlaceError;
+use sandbox_image::pod::PodError;
 use sandbox_sys::{RunError, WaitError};
 
 use crate::config_source::Source;
+use crate::image::SubordinateError;
 
 /// A failure of `run-sandbox` itself. Each names what was given, and says what would work.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,22 @@ pub(crate) enum CliError {
     App(#[from] AppError),
     #[error(transparent)]
     Place(#[from] PlaceError),
+    #[error("cannot find the program of this process: {0}")]
+    Myself(io::Error),
+    #[error(transparent)]
+    Subordinate(#[from] SubordinateError),
+    #[error("pod: {0}")]
+    Pod(#[from] PodError),
+    #[error("pod: {}: {source}", .path.display())]
+    PodFile { path: PathBuf, source: io::Error },
+    #[error("pod: {}: {source}", .path.display())]
+    PodManifest { path: PathBuf, source: ManifestError },
+    #[error("pod: {} is no App Container image: a pod has no others", .0.display())]
+    PodImage(PathBuf),
+    #[error("app {name}: {source}")]
+    PodApp { name: String, source: Box<CliError> },
+    #[error("the metadata service cannot be started: {0}")]
+    Metadata(io::Error),
     #[error("the bundle asks for what is not supported: {}: run without --strict", .0.join(", "))]
     Bundle(Vec<String>),
     #[error("the image's pre-start handler ended with {0}: the image's command is not run")]

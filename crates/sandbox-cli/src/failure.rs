@@ -156,9 +156,16 @@ impl From<&CliError> for Failure {
             CliError::App(_) | CliError::Bundle(_) | CliError::PreStart(_) => {
                 Self::new(Kind::Image, error.to_string())
             }
-            CliError::Place(_) | CliError::Interrupted(_) => {
-                Self::new(Kind::Host, error.to_string())
-            }
+            CliError::PodApp { source, .. } => (&**source).into(),
+            CliError::Pod(_)
+            | CliError::PodFile { .. }
+            | CliError::PodManifest { .. }
+            | CliError::PodImage(_) => Self::new(Kind::Image, error.to_string()),
+            CliError::Place(_)
+            | CliError::Interrupted(_)
+            | CliError::Subordinate(_)
+            | CliError::Myself(_)
+            | CliError::Metadata(_) => Self::new(Kind::Host, error.to_string()),
             CliError::NoCommand => about("command"),
             CliError::Stream { name, .. } => about(name),
             CliError::OwnDescriptor { field, .. } => about(field),

@@ -40,3 +40,8 @@ pub use run::run;
 pub fn command() -> clap::Command {
     <flags::Flags as clap::CommandFactory>::command()
 }
+
+/// The same of `run-sandbox pod`.
+pub fn pod_command() -> clap::Command {
+    image::pod_command()
+}

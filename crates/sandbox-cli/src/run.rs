@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use sandbox_core::{BACKEND_VARIABLE, HostFacts, Root};
-use sandbox_sys::{HeldSignals, Launcher, RunError, SandboxChild};
+use sandbox_core::{BACKEND_VARIABLE, HostFacts, Policy, Preference, Root, SandboxConfig};
+use sandbox_sys::{HeldSignals, Launcher, RunError, SandboxChild, SetUp};
 use sandboxlib::BACKENDS;
 
 use crate::config_file::ConfigFile;
@@ -18,6 +18,11 @@ use crate::flags::{Flags, ReportFlags};
 use crate::report::Audience;
 use crate::resolve::{Base, Request, resolve};
 use crate::{capabilities, doctor, exit, image, misuse, render};
+
+/// The program's name.
+pub(crate) const NAME: &str = "run-sandbox";
+/// The backend for what no other one can do.
+pub(crate) const LINUX: &str = "linux-user-chroot";
 
 /// What is to be done.
 enum Action {
@@ -36,6 +41,9 @@ pub(crate) enum Verbosity {
 /// Runs the command with these words, the program's name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words: Vec<_> = words.into_iter().collect();
+    if let Some(code) = image::pod(&words) {
+        return code;
+    }
     let flags = match Flags::try_parse_from(&words) {
         Ok(flags) => flags,
         Err(error) if error.use_stderr() => {
@@ -61,7 +69,7 @@ fn audience_of_mistakes(words: &[OsString]) -> Audience {
     Audience::at(number).unwrap_or(Audience::People)
 }
 
-fn fail(audience: &Audience, error: &CliError) -> ExitCode {
+pub(crate) fn fail(audience: &Audience, error: &CliError) -> ExitCode {
     audience.failed(error);
     exit::of_error(error).into()
 }
@@ -150,6 +158,16 @@ fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Resul
         audience.say(&render::outcome(&outcome));
     }
     Ok(exit::of_outcome(&outcome))
+}
+
+/// Starts a command of our own, on Linux alone.
+pub(crate) fn launch_linux(
+    config: &SandboxConfig,
+    set_up: &mut SetUp<'_>,
+) -> Result<SandboxChild, CliError> {
+    let linux = Preference::Named(LINUX.to_owned());
+    let launcher = Launcher::new(&BACKENDS).policy(Policy::Require).preference(linux);
+    Ok(launcher.start_observed(config, set_up)?)
 }
 
 /// Starts the command, and tells of it.

@@ -66,6 +66,13 @@ mod linux {
             Ok(Self { signals, old_mask })
         }
 
+        /// The signals that processes have sent since the last question. What a terminal sends reaches
+        /// its whole process group by itself, and is left out.
+        pub fn sent(&self) -> Vec<i32> {
+            let held = self.take().into_iter();
+            held.filter(|held| held.sender == Sender::Process).map(|held| held.signal).collect()
+        }
+
         /// The first signal that has come since the last question, for a caller that has no command to
         /// pass it on to.
         pub fn came(&self) -> Option<i32> {
@@ -124,6 +131,11 @@ mod other {
         /// None.
         pub fn hold() -> io::Result<Self> {
             Ok(Self)
+        }
+
+        /// None.
+        pub fn sent(&self) -> Vec<i32> {
+            Vec::new()
         }
 
         /// None: the process is ended by what is not held.

@@ -29,6 +29,9 @@ pub(crate) struct ImageFlags {
     /// Keep what is unpacked there, and use it again
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
+    /// Whose the files are, without privilege [default: mine]
+    #[arg(long, value_name = "mine|subordinate", hide_possible_values = true)]
+    pub(crate) owners: Option<Owners>,
     /// Refuse what the image asks for and cannot have
     #[arg(long)]
     pub(crate) strict: bool,
@@ -38,6 +41,15 @@ pub(crate) struct ImageFlags {
     /// How far it is: bar, json or none
     #[arg(long, value_name = "FORM", hide_possible_values = true)]
     pub(crate) progress: Option<ProgressForm>,
+}
+
+/// Whose the files of an image are, for a caller without privilege.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Owners {
+    /// All are the caller's.
+    Mine,
+    /// As in the image, by the caller's subordinate ids (subuid(5)).
+    Subordinate,
 }
 
 /// How progress is shown.

@@ -1,9 +1,8 @@
 //! The processes of one app, one after another: pre-start, main, post-stop.
 
 use sandbox_core::{Outcome, Status};
-use sandbox_sys::HeldSignals;
+use sandbox_sys::{SandboxChild, WaitError};
 
-use super::stages::Stages;
 use crate::error::CliError;
 use crate::event::Event;
 use crate::render::line;
@@ -11,23 +10,35 @@ use crate::report::Audience;
 use crate::resolve::Request;
 use crate::run::{Verbosity, begin, launcher};
 
+/// What an app runs, as requests that can be carried out.
+pub(super) struct Stages {
+    /// It must exit with status 0 before the main process starts.
+    pub(super) pre_start: Option<Request>,
+    pub(super) main: Request,
+    /// It runs when the main process has ended, however it ended.
+    pub(super) post_stop: Option<Request>,
+}
+
+/// How a process is waited for.
+pub(super) type Wait<'a> = &'a dyn Fn(SandboxChild) -> Result<Outcome, WaitError>;
+
 /// Runs all of them, and gives the outcome of the main process.
 pub(super) fn run(
     stages: &Stages,
     verbosity: &Verbosity,
     audience: &Audience,
-    held: &HeldSignals,
+    wait: Wait<'_>,
 ) -> Result<Outcome, CliError> {
     if let Some(request) = &stages.pre_start {
-        let status = handler("pre-start", request, audience, held)?;
+        let status = handler("pre-start", request, audience, wait)?;
         if !status.success() {
             return Err(CliError::PreStart(status));
         }
     }
-    let ended = begin(&stages.main, verbosity, audience)?.wait_passing_on(held);
+    let ended = wait(begin(&stages.main, verbosity, audience)?);
     if let Some(request) = &stages.post_stop {
         // How the main process ended says more than this.
-        let problem = match handler("post-stop", request, audience, held) {
+        let problem = match handler("post-stop", request, audience, wait) {
             Ok(status) if status.success() => None,
             Ok(status) => Some(status.to_string()),
             Err(error) => Some(error.to_string()),
@@ -43,10 +54,10 @@ fn handler(
     name: &'static str,
     request: &Request,
     audience: &Audience,
-    held: &HeldSignals,
+    wait: Wait<'_>,
 ) -> Result<Status, CliError> {
     let child = launcher(request).start(&request.config)?;
-    let outcome = child.wait_passing_on(held)?;
+    let outcome = wait(child)?;
     audience.event(&Event::Handler { name, status: outcome.status.shell_code() });
     Ok(outcome.status)
 }

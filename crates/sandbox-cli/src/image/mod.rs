@@ -1,12 +1,17 @@
 //! ROOT is an image: it is loaded, what it runs is run, and what was unpacked is removed.
 
 mod flags;
+mod inside;
 mod lifecycle;
+mod nest;
+mod pod;
 mod progress;
 mod stages;
+mod subordinate;
 mod told;
 mod volume;
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -19,6 +24,8 @@ use sandbox_image::unpack::Budget;
 use sandbox_sys::HeldSignals;
 
 pub(crate) use flags::ImageFlags;
+pub(crate) use pod::{command as pod_command, pod};
+pub(crate) use subordinate::SubordinateError;
 pub(crate) use told::Isolator;
 
 use crate::config_file::ConfigFile;
@@ -32,6 +39,7 @@ use crate::run::Verbosity;
 use progress::Progress;
 
 /// What a run needs beside the image.
+#[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
     pub(super) flags: &'a Flags,
     pub(super) file: &'a ConfigFile,
@@ -50,6 +58,12 @@ pub(crate) fn run(
     audience: &Audience,
 ) -> Result<u8, CliError> {
     let held = HeldSignals::hold().map_err(CliError::Signals)?;
+    let own = [flags.report.machine.status_fd, flags.choice.config_fd];
+    let own: BTreeSet<i32> = own.into_iter().flatten().collect();
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(child) = nest::as_subordinate(&flags.image, &words, own, &held)? {
+        return Ok(exit::of_outcome(&child.wait_passing_on(&held)?));
+    }
     let dir = directory()?;
     let run = Run { flags, file, verbosity, audience, held: &held, dir: &dir };
     let ended = run.image(root);
@@ -66,10 +80,17 @@ pub(crate) fn run(
             Ok(exit::of_outcome(&outcome))
         }
         Ok(None) => Ok(0),
-        Err(CliError::Load(LoadError::Interrupted)) => {
-            Err(CliError::Interrupted(held.came().unwrap_or_default()))
+        Err(error) => Err(interrupted(error, &held)),
+    }
+}
+
+/// Which signal it was that has ended a load.
+fn interrupted(error: CliError, held: &HeldSignals) -> CliError {
+    match error {
+        CliError::Load(LoadError::Interrupted) => {
+            CliError::Interrupted(held.came().unwrap_or_default())
         }
-        Err(error) => Err(error),
+        error => error,
     }
 }
 

@@ -14,9 +14,9 @@ use sandbox_image::app::{
 };
 use sandbox_image::load::{Loaded, Runs};
 use sandbox_image::oci::Bundle;
-use sandbox_sys::RunError;
+use sandbox_sys::{RunError, SandboxChild};
 
-use super::lifecycle;
+use super::lifecycle::{self, Stages};
 use super::{Run, told, volume};
 use crate::error::CliError;
 use crate::report::Audience;
@@ -26,14 +26,10 @@ use crate::run::{self, launcher};
 /// The isolator of memory; the other one with a limit is that of processor time.
 const MEMORY: &str = "resource/memory";
 
-/// What an image runs, as requests that can be carried out.
-pub(super) struct Stages {
-    /// It must exit with status 0 before the main process starts.
-    pub(super) pre_start: Option<Request>,
-    pub(super) main: Request,
-    /// It runs when the main process has ended, however it ended.
-    pub(super) post_stop: Option<Request>,
-    /// The image, which is there for as long as this is.
+/// An image that is there, what it runs, and what is to be told of it.
+pub(super) struct Prepared {
+    pub(super) stages: Stages,
+    /// It is there for as long as this is.
     loaded: Loaded,
     reports: Vec<IsolatorReport>,
     warnings: Vec<String>,
@@ -41,7 +37,7 @@ pub(super) struct Stages {
 
 impl Run<'_> {
     /// What is run of an image that is loaded.
-    pub(super) fn stages(&self, loaded: Loaded) -> Result<Stages, CliError> {
+    pub(super) fn stages(&self, loaded: Loaded) -> Result<Prepared, CliError> {
         match &loaded.runs {
             Runs::App(app) => {
                 let app = app.clone();
@@ -55,10 +51,10 @@ impl Run<'_> {
         }
     }
 
-    fn app(&self, app: &App, loaded: Loaded) -> Result<Stages, CliError> {
+    fn app(&self, app: &App, loaded: Loaded) -> Result<Prepared, CliError> {
         let volumes = &self.flags.image.volume;
         let volumes = volumes.iter().map(|text| volume::parse(text)).collect::<Result<_, _>>()?;
-        let mut life = self.prepare(app, &loaded, volumes)?;
+        let mut life = self.prepare(app, &loaded, volumes, loaded.root_access)?;
         self.decide(&mut life)?;
         let Lifecycle { pre_start, main, post_stop, reports, warnings, .. } = life;
         let handler = |config: Option<SandboxConfig>| {
@@ -68,18 +64,16 @@ impl Run<'_> {
                 request
             }))
         };
-        Ok(Stages {
+        let stages = Stages {
             pre_start: handler(pre_start)?,
             main: self.request(main)?,
             post_stop: handler(post_stop)?,
-            loaded,
-            reports,
-            warnings: warnings.iter().map(ToString::to_string).collect(),
-        })
+        };
+        Ok(Prepared { stages, loaded, reports, warnings: told::words(&warnings) })
     }
 
     /// Runs what a bundle says, and tells what of it is not done.
-    fn bundle(&self, bundle: Bundle, loaded: Loaded) -> Result<Stages, CliError> {
+    fn bundle(&self, bundle: Bundle, loaded: Loaded) -> Result<Prepared, CliError> {
         let mut config = bundle.config;
         if let Some(command) = self.command(&loaded) {
             config.command = CommandLine::new(command)?;
@@ -90,10 +84,9 @@ impl Run<'_> {
         }
         let warning =
             |field: &String| format!("the bundle's {field} is not supported, and ignored");
-        Ok(Stages {
-            pre_start: None,
-            main: self.request(config)?,
-            post_stop: None,
+        let main = self.request(config)?;
+        Ok(Prepared {
+            stages: Stages { pre_start: None, main, post_stop: None },
             loaded,
             reports: Vec::new(),
             warnings: unsupported.iter().map(warning).collect(),
@@ -141,6 +134,7 @@ impl Run<'_> {
         app: &App,
         loaded: &Loaded,
         volumes: Vec<Volume>,
+        root_access: RootAccess,
     ) -> Result<Lifecycle, CliError> {
         let empty = |name: &str| self.empty_volume(name);
         let mut options = Options::new(loaded.rules.clone());
@@ -156,7 +150,7 @@ impl Run<'_> {
         options.empty_volumes = &empty;
         options.root_access = match self.flags.isolation.read_only {
             true => RootAccess::ReadOnly,
-            false => loaded.root_access,
+            false => root_access,
         };
         options.strictness =
             if self.flags.image.strict { Strictness::Strict } else { Strictness::Lenient };
@@ -182,7 +176,7 @@ impl Run<'_> {
     }
 
     /// A fresh directory that volumes of this name share.
-    fn empty_volume(&self, name: &str) -> io::Result<PathBuf> {
+    pub(super) fn empty_volume(&self, name: &str) -> io::Result<PathBuf> {
         let volumes = self.dir.volumes().map_err(io::Error::other)?;
         let path = volumes.path.join(name);
         match std::fs::create_dir(&path) {
@@ -192,7 +186,7 @@ impl Run<'_> {
     }
 
     /// A tree without a word of what it runs is as a directory that was named.
-    fn tree(&self, loaded: Loaded) -> Result<Stages, CliError> {
+    fn tree(&self, loaded: Loaded) -> Result<Prepared, CliError> {
         let command = command_line(self.flags.command.clone(), self.file.command.clone())?;
         let (root, mounts) = root_of(loaded.root.source(), sandbox_sys::assume().standing)?;
         let build = self.flags.isolation.build || self.file.build;
@@ -200,10 +194,9 @@ impl Run<'_> {
             if build { crate::preset::base(command)? } else { SandboxConfig::new(command) };
         config.root = root;
         config.extra_mounts = mounts;
-        Ok(Stages {
-            pre_start: None,
-            main: self.request(config)?,
-            post_stop: None,
+        let main = self.request(config)?;
+        Ok(Prepared {
+            stages: Stages { pre_start: None, main, post_stop: None },
             loaded,
             reports: Vec::new(),
             warnings: Vec::new(),
@@ -217,11 +210,12 @@ impl Run<'_> {
     }
 }
 
-impl Stages {
+impl Prepared {
     /// Prints what would be done for each process.
     pub(super) fn explain(&self, audience: &Audience) -> Result<(), CliError> {
-        let handlers = [("pre-start", &self.pre_start), ("post-stop", &self.post_stop)];
-        run::explain(&self.main, audience)?;
+        let handlers =
+            [("pre-start", &self.stages.pre_start), ("post-stop", &self.stages.post_stop)];
+        run::explain(&self.stages.main, audience)?;
         for (name, request) in handlers {
             if let Some(request) = request {
                 let command: &CommandLine = &request.config.command;
@@ -234,6 +228,7 @@ impl Stages {
     /// Runs all of it.
     pub(super) fn run(&self, run: &Run<'_>) -> Result<Outcome, CliError> {
         told::image(&self.loaded, &self.reports, &self.warnings, run.verbosity, run.audience);
-        lifecycle::run(self, run.verbosity, run.audience, run.held)
+        let wait = |child: SandboxChild| child.wait_passing_on(run.held);
+        lifecycle::run(&self.stages, run.verbosity, run.audience, &wait)
     }
 }

@@ -1,6 +1,6 @@
 //! What people and programs are told of an image.
 
-use sandbox_image::app::IsolatorReport;
+use sandbox_image::app::{IsolatorReport, Warning};
 use sandbox_image::load::{Loaded, Runs};
 use serde::Serialize;
 
@@ -53,6 +53,11 @@ pub(super) fn image(
             .chain(warnings.iter().map(ToString::to_string))
             .collect(),
     });
+}
+
+/// What the user should know, in words.
+pub(super) fn words(warnings: &[Warning]) -> Vec<String> {
+    warnings.iter().map(ToString::to_string).collect()
 }
 
 impl From<&IsolatorReport> for Isolator {

@@ -2,8 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
+use sandbox_image::aci::pod_manifest::Volume as PodVolume;
 use sandbox_image::app::{Volume, VolumeSource};
 
 use crate::error::CliError;
@@ -35,6 +38,16 @@ pub(super) fn parse(text: &OsStr) -> Result<Volume, CliError> {
         path => VolumeSource::HostPath(absolute(OsString::from_vec(path.to_vec()))),
     };
     Ok(Volume { name, source, read_only })
+}
+
+/// Gives an empty volume of a pod the mode and the owner that its manifest says. Without privilege the
+/// owner is the caller, whoever that is inside.
+pub(super) fn finish(path: &Path, volume: &PodVolume) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(volume.mode_bits()))?;
+    match std::os::unix::fs::lchown(path, volume.uid, volume.gid) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
 }
 
 /// From the working directory, as all paths of the command line are.

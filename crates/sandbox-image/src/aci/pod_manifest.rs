@@ -219,12 +219,19 @@ impl PodApp {
     pub fn new(name: AcName, image: ImageId) -> Self {
         Self {
             name,
-            image: PodImage { id: image, name: None, labels: Vec::new() },
+            image: PodImage::new(image),
             app: None,
             read_only_root_fs: false,
             mounts: Vec::new(),
             annotations: Vec::new(),
         }
+    }
+}
+
+impl PodImage {
+    /// The image with this ID.
+    pub fn new(id: ImageId) -> Self {
+        Self { id, name: None, labels: Vec::new() }
     }
 }
 

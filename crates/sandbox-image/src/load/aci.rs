@@ -1,7 +1,7 @@
 //! App Container images: from a file and its dependencies to a tree and what it runs.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::cached::{Made, Unpacked};
 use super::input::{Input, Watch};
@@ -50,6 +50,37 @@ impl Loader<'_> {
             lost,
             _entry: entry,
         })
+    }
+}
+
+impl Loader<'_> {
+    /// The image with this ID among the files and directories of the image path.
+    ///
+    /// # Errors
+    /// There is none, or one of them cannot be read.
+    pub fn find(&self, id: &ImageId) -> Result<PathBuf, LoadError> {
+        for place in self.image_path {
+            let at = |source| LoadError::Open { path: place.clone(), source };
+            let mut files = vec![place.clone()];
+            if place.is_dir() {
+                let inside = place.read_dir().map_err(at)?;
+                let paths = inside.map(|file| file.map(|file| file.path()));
+                files = paths.collect::<Result<_, _>>().map_err(at)?;
+                files.retain(|path| path.extension().is_some_and(|suffix| suffix == "aci"));
+                files.sort();
+            }
+            for file in files {
+                let limit = self.unpack.budget.max_bytes();
+                let input = Input::open(&file, self.run, limit, &self.watch)?;
+                // What is no archive is not the one.
+                match self.digest(&input, self.cache) {
+                    Ok(digest) if digest.appc() == id.as_str() => return Ok(file),
+                    Err(LoadError::Interrupted) => return Err(LoadError::Interrupted),
+                    _ => {}
+                }
+            }
+        }
+        Err(LoadError::NoImage { id: id.clone(), places: self.image_path.to_vec() })
     }
 }
 

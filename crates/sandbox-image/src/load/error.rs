@@ -9,6 +9,7 @@ use crate::aci::ManifestError;
 use crate::aci::dependencies::DependencyError;
 use crate::aci::layout::LayoutError;
 use crate::aci::platform::PlatformError;
+use crate::aci::types::ImageId;
 use crate::archive::{self, Digest};
 use crate::oci::OciError;
 use crate::place::PlaceError;
@@ -93,6 +94,14 @@ pub enum LoadError {
     /// What it depends on cannot be had.
     #[error(transparent)]
     Dependency(#[from] DependencyError),
+    /// No image has the ID that a pod asks for.
+    #[error("no image with the ID {id} is in {}: say where with --image-path", listed(places))]
+    NoImage {
+        /// The ID.
+        id: ImageId,
+        /// Where it was looked for.
+        places: Vec<PathBuf>,
+    },
     /// It is another image than was asked for.
     #[error("image {}: its ID is {found}, not {wanted}: it is another image, or was changed", .path.display())]
     OtherImage {
@@ -195,4 +204,11 @@ fn stopped(error: &(dyn std::error::Error + 'static)) -> bool {
         next = error.source();
     }
     false
+}
+
+fn listed(places: &[PathBuf]) -> String {
+    if places.is_empty() {
+        return "any place that was named".to_owned();
+    }
+    places.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -133,7 +133,7 @@ fn users_and_what_is_told_of_them() {
     let done = prepared(&source, &app, &options).unwrap();
     assert_eq!(done.main.user, User::Ids { uid: 33, gid: 34 });
     assert_eq!(done.main.capabilities, KeptCapabilities::Nothing);
-    assert_eq!(done.groups, [5, 6]);
+    assert_eq!(done.main.groups, [5, 6]);
     assert_eq!(done.warnings, [Warning::OneUser { uid: 33 }]);
     options.standing = Standing::Privileged;
     assert_eq!(prepared(&source, &app, &options).unwrap().warnings, []);

@@ -1,5 +1,6 @@
 //! What the service of a pod knows, as plain data.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::aci::types::Annotation;
@@ -14,7 +15,7 @@ pub fn merged_annotations(image: &[Annotation], pod: &[Annotation]) -> Vec<Annot
 }
 
 /// A pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodFacts {
     /// Who it is.
     pub uuid: Uuid,
@@ -27,7 +28,7 @@ pub struct PodFacts {
 }
 
 /// An app of a pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppFacts {
     /// Its `AC_APP_NAME`.
     pub name: String,
