@@ -72,7 +72,10 @@ fn digests_and_progress() {
         let options = StreamOptions {
             raw_digest: Some(Algorithm::Sha256),
             digest: Some(Algorithm::Sha512),
-            progress: Some(Box::new(move |bytes| hear.lock().unwrap().push(bytes))),
+            progress: Some(Box::new(move |bytes| {
+                hear.lock().unwrap().push(bytes);
+                Ok(())
+            })),
             max_bytes: Some(1_000_000),
         };
         let totals = Stream::new(Cursor::new(packed.clone()), options).unwrap().finish().unwrap();
