@@ -32,6 +32,8 @@ pub struct ProcessSettings {
     pub descriptors: BTreeSet<i32>,
     /// Whether the variable `LISTEN_PID` says which process the command is. Default: no.
     pub listen_pid: ListenPid,
+    /// What a sandbox with processes of its own sees of cgroups. Default: nothing above its own.
+    pub cgroup_view: CgroupView,
     /// What the set-up waits for. Default: nothing.
     pub gates: Gates,
     /// Files on which a shared lock (fcntl(2), `F_OFD_SETLK`) is held while the sandbox lives. Default:
@@ -61,6 +63,18 @@ pub enum ListenPid {
     AsGiven,
     /// The command's PID, as the command sees it, whatever the environment says.
     Own,
+}
+
+/// What a sandbox with isolated processes sees of cgroups, where its cgroup is not isolated by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CgroupView {
+    /// Its own, as where it stands on the host is no business of it.
+    #[default]
+    Own,
+    /// What the caller sees, and what of `/sys` the caller can change: for a command that is trusted to make
+    /// sandboxes with limits itself.
+    Callers,
 }
 
 /// The first process of a sandbox.
@@ -100,6 +114,7 @@ impl ProcessSettings {
         self.first == First::Init
             && self.descriptors.is_empty()
             && self.listen_pid == ListenPid::AsGiven
+            && self.cgroup_view == CgroupView::Own
             && self.gates == Gates::default()
             && self.locks.is_empty()
             && self.cwd_candidates.is_empty()

@@ -12,6 +12,7 @@ use crate::config::{Root, SandboxConfig};
 use crate::mount::{Filesystem, Mount, MountFlag, Recursion};
 use crate::path::InsidePath;
 use crate::plan::Step;
+use crate::process::CgroupView;
 
 /// Changing these changes the host.
 const READ_ONLY: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
@@ -43,8 +44,10 @@ pub fn protect_host(config: &SandboxConfig, uid: u32) -> Vec<Step> {
         steps.extend(READ_ONLY.map(|name| restrict(proc.join(name))));
         steps.extend(MASKED.map(|name| Step::Mask(proc.join(name))));
     }
-    // A mount of ours is read-only already.
-    steps.extend(places(config, "/sys", |_| false).into_iter().map(restrict));
+    if config.process.cgroup_view == CgroupView::Own {
+        // A mount of ours is read-only already.
+        steps.extend(places(config, "/sys", |_| false).into_iter().map(restrict));
+    }
     steps
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sandbox_core::{
-    Ability, Console, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation,
+    Ability, CgroupView, Console, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation,
     KeptCapabilities, Loopback, Missing, Mount, MountFlag, MountPoint, Namespace, NewFilesystem,
     Note, OverlayMarks, Plan, Recursion, Root, SandboxConfig, Session, Setting, Standing, Step,
     Support, User, UserNamespace, Writable, minimal_dev, protect_host, set_ids,
@@ -85,6 +85,7 @@ impl Planner<'_> {
     fn namespaces(&mut self) {
         let isolated = |setting| setting == Isolation::Isolated;
         let processes = isolated(self.config.processes);
+        let hides_cgroups = processes && self.config.process.cgroup_view == CgroupView::Own;
         let kinds = [
             (Namespace::User, !self.privileged()),
             (Namespace::Mount, self.mounting()),
@@ -96,10 +97,10 @@ impl Planner<'_> {
             (
                 Namespace::Cgroup,
                 isolated(self.config.cgroup)
-                    || processes && self.host.can(Ability::CgroupNamespace).is_yes(),
+                    || hides_cgroups && self.host.can(Ability::CgroupNamespace).is_yes(),
             ),
         ];
-        if let (true, Support::No(why)) = (processes, self.host.can(Ability::CgroupNamespace)) {
+        if let (true, Support::No(why)) = (hides_cgroups, self.host.can(Ability::CgroupNamespace)) {
             let text = format!("the command can see which cgroups of the host it is in: {why}");
             self.note(Setting::Processes, text);
         }

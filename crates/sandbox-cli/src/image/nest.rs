@@ -14,8 +14,8 @@ use std::os::fd::AsRawFd;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 use sandbox_core::{
-    CommandLine, Hostname, Input, Isolation, KeptCapabilities, Output, SandboxConfig, Standing,
-    User, UserNamespace,
+    CgroupView, CommandLine, Hostname, Input, Isolation, KeptCapabilities, Output, SandboxConfig,
+    Standing, User, UserNamespace,
 };
 use sandbox_sys::{HeldSignals, SandboxChild, SetUp};
 
@@ -96,6 +96,8 @@ pub(super) fn start(
     if let Shared::Pod(name) = shared {
         (config.processes, config.ipc) = (Isolation::Isolated, Isolation::Isolated);
         (config.network, config.hostname) = (Isolation::Isolated, Some(name));
+        // Its apps have limits of their own.
+        config.process.cgroup_view = CgroupView::Callers;
     }
     match ids {
         Ids::Callers => start_gated(config, held, &mut |_| Ok(())),

@@ -312,13 +312,7 @@ fn app_of(pod_app: &PodApp, member: &Member) -> Result<App, CliError> {
 
 /// What is the pod's is shared by its apps.
 fn of_pod(mut config: SandboxConfig) -> SandboxConfig {
-    for shared in [
-        &mut config.network,
-        &mut config.processes,
-        &mut config.ipc,
-        &mut config.uts,
-        &mut config.cgroup,
-    ] {
+    for shared in [&mut config.network, &mut config.processes, &mut config.ipc, &mut config.uts] {
         *shared = Isolation::Undefined;
     }
     config.hostname = None;

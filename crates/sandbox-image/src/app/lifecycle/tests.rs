@@ -133,10 +133,12 @@ fn users_and_what_is_told_of_them() {
     let done = prepared(&source, &app, &options).unwrap();
     assert_eq!(done.main.user, User::Ids { uid: 33, gid: 34 });
     assert_eq!(done.main.capabilities, KeptCapabilities::Nothing);
-    assert_eq!(done.main.groups, [5, 6]);
-    assert_eq!(done.warnings, [Warning::OneUser { uid: 33 }]);
+    assert_eq!(done.main.groups, [0; 0]);
+    let not_given = Warning::GroupsNotGiven { groups: vec![5, 6] };
+    assert_eq!(done.warnings, [Warning::OneUser { uid: 33 }, not_given]);
     options.standing = Standing::Privileged;
-    assert_eq!(prepared(&source, &app, &options).unwrap().warnings, []);
+    let done = prepared(&source, &app, &options).unwrap();
+    assert_eq!((done.warnings, done.main.groups), (Vec::new(), vec![5, 6]));
     options.rules.capabilities = [Capability::SYS_RESOURCE].into();
     app.user = "0".to_owned();
     app.group = Some("7".to_owned());
