@@ -33,8 +33,7 @@ impl Snapshot {
     pub(crate) fn since(&self, before: &Self) -> Vec<String> {
         let mounts = self.mounts.difference(&before.mounts).map(|m| format!("a mount: {m}"));
         let gone = before.mounts.difference(&self.mounts).map(|m| format!("a mount is gone: {m}"));
-        // One of a caller that lives is somebody else's: what it is started by has ended.
-        let cgroups = self.cgroups.difference(&before.cgroups).filter(|path| !is_in_use(path));
+        let cgroups = self.cgroups.difference(&before.cgroups).filter(|path| is_left(path));
         let cgroups = cgroups.map(|path| format!("a cgroup: {}", path.display()));
         let files = self.temporary.difference(&before.temporary);
         let files = files.map(|path| format!("a temporary file: {}", path.display()));
@@ -42,11 +41,17 @@ impl Snapshot {
     }
 }
 
-/// Whether the caller that a cgroup is named after lives.
-fn is_in_use(cgroup: &Path) -> bool {
+/// Whether a cgroup stays. One of a caller that lives is another suite's, as ours have ended by now, and one
+/// that goes away was on its way.
+fn is_left(cgroup: &Path) -> bool {
     let name = cgroup.file_name().unwrap_or_default().to_string_lossy();
-    let pid = name.split('-').nth(1).unwrap_or_default();
-    Path::new("/proc").join(pid).join("stat").exists()
+    let caller = name.split('-').nth(1).unwrap_or_default();
+    let caller = Path::new("/proc").join(caller).join("stat");
+    let patience = Instant::now() + Duration::from_secs(1);
+    while cgroup.exists() && !caller.exists() && Instant::now() < patience {
+        sleep(Duration::from_millis(10));
+    }
+    cgroup.exists() && !caller.exists()
 }
 
 /// A line of mountinfo without its numbers, which the kernel gives out anew.

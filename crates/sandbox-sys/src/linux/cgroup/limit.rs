@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use sandbox_core::{First, Limits};
 
 use super::Refused;
@@ -121,9 +122,15 @@ impl Setting {
     }
 
     pub(super) fn write(&self) -> Result<(), Refused> {
-        let written = nix::unistd::write(&self.file, self.value.as_bytes());
-        let written = written.map_err(io::Error::from).map(drop);
-        written.map_err(Refused::kernel("write to", &self.path))
+        loop {
+            match nix::unistd::write(&self.file, self.value.as_bytes()) {
+                Err(Errno::EINTR) => {}
+                written => {
+                    let written = written.map(drop).map_err(io::Error::from);
+                    return written.map_err(Refused::kernel("write to", &self.path));
+                }
+            }
+        }
     }
 
     pub(super) fn descriptor(&self) -> i32 {

@@ -14,7 +14,8 @@ const PREFIX: &str = "sandboxlib-";
 pub(super) fn new() -> io::Result<String> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let pid = std::process::id();
-    let start = started(pid).ok_or(io::ErrorKind::NotFound)?;
+    // Whatever number it has in that proc.
+    let start = started("self").ok_or(io::ErrorKind::NotFound)?;
     Ok(format!("{PREFIX}{pid}-{start}-{}", NUMBER.fetch_add(1, Relaxed)))
 }
 
@@ -31,11 +32,11 @@ pub(super) fn is_left(name: &str) -> bool {
 fn has_ended(pid: u32, start: u64) -> bool {
     let number = i32::try_from(pid).ok().filter(|number| *number > 0);
     let gone = number.is_some_and(|number| kill(Pid::from_raw(number), None) == Err(Errno::ESRCH));
-    gone || started(pid).is_some_and(|other| other != start)
+    gone || started(&pid.to_string()).is_some_and(|other| other != start)
 }
 
 /// When a process has started, in ticks since the start of the system (proc(5), the 22nd field of `stat`).
-pub(super) fn started(pid: u32) -> Option<u64> {
+pub(super) fn started(pid: &str) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is a name, in which there may be anything.
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()

@@ -111,7 +111,7 @@ fn a_name_says_whether_its_owner_lives() {
     assert!(!name::is_left(&own), "{own}");
     assert_ne!(own, name::new().unwrap());
     let pid = std::process::id();
-    let start = name::started(pid).unwrap();
+    let start = name::started(&pid.to_string()).unwrap();
     assert!(name::is_left(&format!("sandboxlib-{pid}-{}-0", start + 1)), "a number used again");
     assert!(name::is_left("sandboxlib-4194305-1-0"), "no process has this number");
     for other in
