@@ -142,7 +142,10 @@ fn progress_goes_to_what_is_stored() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let progress = Box::new({
         let heard = heard.clone();
-        move |bytes| heard.lock().unwrap().push(bytes)
+        move |bytes| {
+            heard.lock().unwrap().push(bytes);
+            Ok(())
+        }
     });
     let root = at.path().join("root");
     fs::create_dir(&root).unwrap();

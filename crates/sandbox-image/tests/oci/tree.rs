@@ -21,30 +21,33 @@ fn walk(root: &Path, at: &Path, tree: &mut Tree, names: &mut BTreeMap<u64, Strin
     let meta = fs::symlink_metadata(at).unwrap();
     let name = at.strip_prefix(root).unwrap().display().to_string();
     let kind = meta.file_type();
-    let (mut line, owner) = (format!("{:o}", meta.mode()), (meta.uid(), meta.gid()));
-    line += &format!(" {owner:?} {}.{:09}", meta.mtime(), meta.mtime_nsec());
+    let owner = (meta.uid(), meta.gid());
+    let mut line = vec![format!("{:o}", meta.mode())];
+    line.push(format!("{owner:?} {}.{:09}", meta.mtime(), meta.mtime_nsec()));
     if kind.is_symlink() {
-        line += &format!(" -> {}", fs::read_link(at).unwrap().display());
+        line.push(format!("-> {}", fs::read_link(at).unwrap().display()));
     } else if kind.is_file() {
         let content = fs::read(at).unwrap();
         let digest =
             sandbox_image::archive::Digest::of(sandbox_image::archive::Algorithm::Sha256, &content);
-        line += &format!(" {} {digest}", content.len());
+        line.push(format!("{} {digest}", content.len()));
         let first = names.entry(meta.ino()).or_insert_with(|| name.clone());
         if *first != name {
-            line += &format!(" is {first}");
+            line.push(format!("is {first}"));
         }
     } else if kind.is_char_device() || kind.is_block_device() {
-        line += &format!(" {:x}", meta.rdev());
+        line.push(format!("{:x}", meta.rdev()));
     }
     for (name, value) in xattrs(at) {
-        line += &format!(" {name}={value:?}");
+        line.push(format!("{name}={value:?}"));
     }
-    tree.insert(name, line);
+    tree.insert(name, line.join(" "));
     if kind.is_dir() {
         let mut below: Vec<_> = fs::read_dir(at).unwrap().map(|at| at.unwrap().path()).collect();
         below.sort();
-        below.iter().for_each(|below| walk(root, below, tree, names));
+        for below in &below {
+            walk(root, below, tree, names);
+        }
     }
 }
 
