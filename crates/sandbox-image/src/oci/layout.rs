@@ -76,7 +76,7 @@ impl Layout {
 
     /// The image of this name for this platform. Without a name there has to be only one. In a layout
     /// names are those of the annotation `org.opencontainers.image.ref.name`; in a docker-archive
-    /// `NAME:TAG`, `NAME` for `NAME:latest`, or just the tag.
+    /// `NAME:TAG`, `NAME` for `NAME:latest`, or just the tag; `docker.io/` need not be there.
     ///
     /// # Errors
     /// There is none, or several are possible: what there is is listed. Its manifest or configuration is

@@ -140,10 +140,14 @@ pub(super) fn saved<'a>(
     }
 }
 
-/// Whether a tag (`HOST:PORT/NAME:TAG`) is meant by a name.
+/// Whether a tag (`HOST:PORT/NAME:TAG`) is meant by a name. The registry that is meant without a name
+/// need not be named.
 fn is_named(full: &str, name: &str) -> bool {
+    let hub = ["docker.io/library/", "docker.io/"].map(|hub| full.strip_prefix(hub));
+    let short = hub.into_iter().flatten().any(|short| is_named(short, name));
     let tag = full.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
-    full == name
+    short
+        || full == name
         || tag.is_some_and(|(front, tag)| tag == name || (front == name && tag == "latest"))
 }
 
@@ -162,6 +166,9 @@ mod tests {
             ("alpine:3.19", "3.19", true),
             ("alpine:3.19", "alpine", false),
             ("alpine:latest", "alpine", true),
+            ("docker.io/library/alpine:3", "alpine:3", true),
+            ("docker.io/some/name:1", "some/name:1", true),
+            ("docker.io/some/name:1", "name:1", false),
             ("host:5000/alpine", "5000/alpine", false),
             ("host:5000/alpine:latest", "host:5000/alpine", true),
         ] {

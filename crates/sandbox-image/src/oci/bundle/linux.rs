@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::error::OciError;
 use super::object::{self, Object};
+use super::resources;
 use super::seccomp::SeccompProfile;
 use super::{Hosts, Told};
 
@@ -70,7 +71,7 @@ pub(super) fn linux(
         }
     }
     let seccomp = seccomp(linux.object("seccomp")?, told)?;
-    linux.object("resources")?.finish(told);
+    config.limits = resources::limits(linux.object("resources")?, told)?;
     linux.finish(told);
     Ok(seccomp)
 }

@@ -8,6 +8,7 @@ mod linux;
 mod mounts;
 mod object;
 mod process;
+mod resources;
 mod seccomp;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use sandbox_core::{CommandLine, Filesystem, Hostname, InsidePath, Mount, Root, SandboxConfig};
+use sandbox_core::{
+    CommandLine, Filesystem, Hostname, InsidePath, Mount, Root, SandboxConfig, UserNamespace,
+};
 use serde_json::Value;
 
 use super::error::OciError;
@@ -113,6 +116,12 @@ impl Bundle {
         config.extra_mounts = mounts::mounts(mounts, directory, &mut told)?;
         let linux = top.object("linux")?;
         let seccomp = linux::linux(linux, &mut config, hosts, &mut told)?;
+        if config.user_namespace == UserNamespace::Undefined {
+            config.groups = process.groups;
+        } else if !process.groups.is_empty() {
+            // Only the caller's own ids have names there.
+            told.unsupported("process.user.additionalGids", process.groups);
+        }
         if read_only == ReadOnly::Yes {
             // Comes last: the mounts before it may have to make their mount points.
             let root = Mount::new("/", Filesystem::RemountInPlace);

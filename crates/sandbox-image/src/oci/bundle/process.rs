@@ -24,6 +24,7 @@ pub(super) struct Process {
     pub(super) cwd: InsidePath,
     pub(super) env: Environment,
     pub(super) user: User,
+    pub(super) groups: Vec<u32>,
     pub(super) capabilities: KeptCapabilities,
     pub(super) terminal: Terminal,
 }
@@ -37,7 +38,7 @@ impl Process {
             .collect();
         let cwd: String = process.need("cwd", "give a directory inside")?;
         let env = environment(&process.take::<Vec<String>>("env")?.unwrap_or_default())?;
-        let user = user(process.object("user")?, told)?;
+        let (user, groups) = user(process.object("user")?, told)?;
         let capabilities = capabilities(process.object("capabilities")?, told)?;
         let terminal = match process.take("terminal")? {
             Some(true) => {
@@ -54,7 +55,15 @@ impl Process {
             told.unsupported("process.noNewPrivileges", false);
         }
         process.finish(told);
-        Ok(Self { args, cwd: inside(&cwd, "process.cwd")?, env, user, capabilities, terminal })
+        Ok(Self {
+            args,
+            cwd: inside(&cwd, "process.cwd")?,
+            env,
+            user,
+            groups,
+            capabilities,
+            terminal,
+        })
     }
 }
 
@@ -70,11 +79,14 @@ fn environment(env: &[String]) -> Result<Environment, OciError> {
     Ok(Environment::exactly(variables))
 }
 
-fn user(mut user: Object, told: &mut Told) -> Result<User, OciError> {
+/// The user, and its supplementary groups.
+fn user(mut user: Object, told: &mut Told) -> Result<(User, Vec<u32>), OciError> {
     let uid = user.take("uid")?.unwrap_or(0);
     let gid = user.take("gid")?.unwrap_or(0);
+    let groups = user.take("additionalGids")?.unwrap_or_default();
     user.finish(told);
-    Ok(if (uid, gid) == (0, 0) { User::Root } else { User::Ids { uid, gid } })
+    let user = if (uid, gid) == (0, 0) { User::Root } else { User::Ids { uid, gid } };
+    Ok((user, groups))
 }
 
 /// The command keeps what is effective, in every set. Where another set differs, that is told; but as no

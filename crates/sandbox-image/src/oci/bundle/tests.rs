@@ -137,7 +137,7 @@ fn what_is_not_honoured_is_named() {
         (
             r#","user": {"uid": 1, "umask": 18, "additionalGids": [5, 6]}"#,
             "",
-            &["process.user.additionalGids", "process.user.umask"],
+            &["process.user.umask"],
         ),
         (
             r#","apparmorProfile": "a", "selinuxLabel": "b", "oomScoreAdj": 0"#,
@@ -155,6 +155,39 @@ fn what_is_not_honoured_is_named() {
         let names: Vec<_> = bundle.unsupported.iter().map(|at| at.field.as_str()).collect();
         assert_eq!(names, want, "{process} {more}");
     }
+}
+
+#[test]
+fn limits_and_groups() {
+    let limits = |resources: &str| {
+        let bundle = with(&format!(r#","linux": {{"resources": {{{resources}}}}}"#)).unwrap();
+        let names: Vec<_> = bundle.unsupported.iter().map(|at| at.field.clone()).collect();
+        let limits = bundle.config.limits;
+        (limits.memory, limits.cpu, limits.processes, names.join(" "))
+    };
+    for (resources, want) in [
+        ("", (None, None, None, "")),
+        (
+            r#""memory": {"limit": 1048576}, "pids": {"limit": 9}, "cpu": {"quota": 50000}"#,
+            (Some(1 << 20), Some(500), Some(9), ""),
+        ),
+        (
+            r#""memory": {"limit": -1, "swap": 5}, "pids": {"limit": 0}, "cpu": {"shares": 2}"#,
+            (None, None, None, "linux.resources.memory.swap linux.resources.cpu.shares"),
+        ),
+        (r#""cpu": {"quota": 1, "period": 1000000}"#, (None, Some(1), None, "")),
+        (r#""cpu": {"quota": 9000, "period": 1000}"#, (None, Some(9000), None, "")),
+    ] {
+        let (memory, cpu, processes, names) = limits(resources);
+        assert_eq!((memory, cpu, processes, names.as_str()), want, "{resources}");
+    }
+    let groups = r#","user": {"uid": 1, "gid": 2, "additionalGids": [5, 6]}"#;
+    let bundle = with_process(groups, "").unwrap();
+    assert_eq!(bundle.config.groups, [5, 6]);
+    let own = r#","linux": {"namespaces": [{"type": "user"}]}"#;
+    let bundle = with_process(groups, own).unwrap();
+    assert_eq!(bundle.config.groups, [0; 0]);
+    assert_eq!(fields(&bundle.unsupported), ["process.user.additionalGids [5,6]"]);
 }
 
 #[test]
