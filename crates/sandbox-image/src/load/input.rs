@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 
 use super::LoadError;
@@ -43,6 +44,16 @@ impl Watch {
         let Some(stop) = &self.stop else { return false };
         let mut fds = [PollFd::new(stop, PollFlags::IN)];
         matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
+    }
+
+    /// Waits until a file can be read, or has ended, or it is to stop.
+    fn wait_for(&self, file: &File) -> Result<(), Errno> {
+        let mut fds = vec![PollFd::new(file, PollFlags::IN)];
+        fds.extend(self.stop.as_ref().map(|stop| PollFd::new(stop, PollFlags::IN)));
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// For one file, which is as long as this: an error once it is to stop.
@@ -87,7 +98,10 @@ impl Input {
         watch: &Watch,
     ) -> Result<Self, LoadError> {
         let at = |source| LoadError::Open { path: path.to_owned(), source };
-        let file = File::open(path).map_err(at)?;
+        // A pipe that nobody writes to yet is opened as well, and waited for where a signal ends it.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| at(error.into()))?;
+        let file = File::from(file);
         let metadata = file.metadata().map_err(at)?;
         if metadata.is_file() {
             return Ok(Self::of(file, path, metadata.size()));
@@ -119,10 +133,16 @@ impl Input {
         let mut reader = from.take(limit.saturating_add(1));
         let mut buffer = vec![0; 1 << 16];
         let mut size = 0;
+        let read = |source| LoadError::Open { path: path.to_owned(), source };
         loop {
-            let count = reader
-                .read(&mut buffer)
-                .map_err(|source| LoadError::Open { path: path.to_owned(), source })?;
+            watch.wait_for(reader.get_ref()).map_err(|error| read(error.into()))?;
+            if watch.stopped() {
+                return Err(LoadError::Interrupted);
+            }
+            let count = match reader.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                count => count.map_err(read)?,
+            };
             let some = buffer.get(..count).unwrap_or_default();
             if some.is_empty() {
                 return Ok(Self::of(copy, path, size));
