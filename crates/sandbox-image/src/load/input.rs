@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use rustix::io::Errno;
 
 use super::LoadError;
 use crate::archive::{Algorithm, Progress, Stream, StreamOptions};
 use crate::place::RunDir;
+
+/// What an archive may have beside the content of files, in bytes: for a million entries a header, an extended
+/// one and padding each.
+const OVERHEAD: u64 = 2 << 30;
 
 /// How far the reading of a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +91,8 @@ pub(crate) struct Input {
     file: Arc<File>,
     path: PathBuf,
     size: u64,
+    /// The most content that is unpacked.
+    limit: u64,
 }
 
 impl Input {
@@ -100,11 +106,12 @@ impl Input {
         let at = |source| LoadError::Open { path: path.to_owned(), source };
         // A pipe that nobody writes to yet is opened as well, and waited for where a signal ends it.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| at(error.into()))?;
+        let file =
+            rustix::fs::open(path, flags, Mode::empty()).map_err(|error| at(error.into()))?;
         let file = File::from(file);
         let metadata = file.metadata().map_err(at)?;
         if metadata.is_file() {
-            return Ok(Self::of(file, path, metadata.size()));
+            return Ok(Self::of(file, path, metadata.size(), limit));
         }
         if metadata.is_dir() {
             return Err(at(io::ErrorKind::IsADirectory.into()));
@@ -145,7 +152,7 @@ impl Input {
             };
             let some = buffer.get(..count).unwrap_or_default();
             if some.is_empty() {
-                return Ok(Self::of(copy, path, size));
+                return Ok(Self::of(copy, path, size, limit));
             }
             copy.write_all(some).map_err(spool)?;
             size += count as u64;
@@ -157,8 +164,8 @@ impl Input {
         }
     }
 
-    fn of(file: File, path: &Path, size: u64) -> Self {
-        Self { file: Arc::new(file), path: path.to_owned(), size }
+    fn of(file: File, path: &Path, size: u64, limit: u64) -> Self {
+        Self { file: Arc::new(file), path: path.to_owned(), size, limit }
     }
 
     /// As it was given.
@@ -183,15 +190,19 @@ impl Input {
         FromStart { file: self.file.clone(), at: 0 }
     }
 
-    /// Its bytes, uncompressed.
+    /// Its bytes, uncompressed: not more than what could be unpacked, also where they are only looked at.
     pub(crate) fn stream(
         &self,
         watch: &Watch,
         digest: Option<Algorithm>,
     ) -> Result<Stream, LoadError> {
         let progress = watch.of(&self.path.display().to_string(), Some(self.size));
-        let options =
-            StreamOptions { digest, progress: Some(progress), ..StreamOptions::default() };
+        let options = StreamOptions {
+            digest,
+            progress: Some(progress),
+            max_bytes: Some(self.limit.saturating_add(OVERHEAD)),
+            ..StreamOptions::default()
+        };
         Stream::new(self.bytes(), options).map_err(|error| self.failed(error))
     }
 
