@@ -15,5 +15,6 @@ mod archive;
 mod world;
 
 mod aci;
+mod bad_input;
 mod files;
 mod isolators;
