@@ -18,3 +18,5 @@ mod aci;
 mod bad_input;
 mod files;
 mod isolators;
+mod oci;
+mod trees;
