@@ -16,7 +16,10 @@ mod world;
 
 mod aci;
 mod bad_input;
+mod cache;
 mod files;
 mod isolators;
 mod oci;
+mod progress;
+mod signals;
 mod trees;
