@@ -51,6 +51,12 @@ pub enum LoadError {
         /// What is wrong with it.
         source: archive::Error,
     },
+    /// An empty file, or an archive of nothing.
+    #[error("image {}: it is empty: an archive of a tree or of an image is wanted", .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// It cannot be unpacked.
     #[error("image {}: {source}", .path.display())]
     Unpack {

@@ -9,10 +9,15 @@ use std::sync::{Arc, Mutex};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use rustix::io::Errno;
 
 use super::LoadError;
 use crate::archive::{Algorithm, Progress, Stream, StreamOptions};
 use crate::place::RunDir;
+
+/// What an archive may have beside the content of files, in bytes: for a million entries a header, an extended
+/// one and padding each.
+const OVERHEAD: u64 = 2 << 30;
 
 /// How far the reading of a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +48,16 @@ impl Watch {
         let Some(stop) = &self.stop else { return false };
         let mut fds = [PollFd::new(stop, PollFlags::IN)];
         matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
+    }
+
+    /// Waits until a file can be read, or has ended, or it is to stop.
+    fn wait_for(&self, file: &File) -> Result<(), Errno> {
+        let mut fds = vec![PollFd::new(file, PollFlags::IN)];
+        fds.extend(self.stop.as_ref().map(|stop| PollFd::new(stop, PollFlags::IN)));
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// For one file, which is as long as this: an error once it is to stop.
@@ -76,6 +91,8 @@ pub(crate) struct Input {
     file: Arc<File>,
     path: PathBuf,
     size: u64,
+    /// The most content that is unpacked.
+    limit: u64,
 }
 
 impl Input {
@@ -87,10 +104,14 @@ impl Input {
         watch: &Watch,
     ) -> Result<Self, LoadError> {
         let at = |source| LoadError::Open { path: path.to_owned(), source };
-        let file = File::open(path).map_err(at)?;
+        // A pipe that nobody writes to yet is opened as well, and waited for where a signal ends it.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file =
+            rustix::fs::open(path, flags, Mode::empty()).map_err(|error| at(error.into()))?;
+        let file = File::from(file);
         let metadata = file.metadata().map_err(at)?;
         if metadata.is_file() {
-            return Ok(Self::of(file, path, metadata.size()));
+            return Ok(Self::of(file, path, metadata.size(), limit));
         }
         if metadata.is_dir() {
             return Err(at(io::ErrorKind::IsADirectory.into()));
@@ -119,13 +140,19 @@ impl Input {
         let mut reader = from.take(limit.saturating_add(1));
         let mut buffer = vec![0; 1 << 16];
         let mut size = 0;
+        let read = |source| LoadError::Open { path: path.to_owned(), source };
         loop {
-            let count = reader
-                .read(&mut buffer)
-                .map_err(|source| LoadError::Open { path: path.to_owned(), source })?;
+            watch.wait_for(reader.get_ref()).map_err(|error| read(error.into()))?;
+            if watch.stopped() {
+                return Err(LoadError::Interrupted);
+            }
+            let count = match reader.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                count => count.map_err(read)?,
+            };
             let some = buffer.get(..count).unwrap_or_default();
             if some.is_empty() {
-                return Ok(Self::of(copy, path, size));
+                return Ok(Self::of(copy, path, size, limit));
             }
             copy.write_all(some).map_err(spool)?;
             size += count as u64;
@@ -137,8 +164,8 @@ impl Input {
         }
     }
 
-    fn of(file: File, path: &Path, size: u64) -> Self {
-        Self { file: Arc::new(file), path: path.to_owned(), size }
+    fn of(file: File, path: &Path, size: u64, limit: u64) -> Self {
+        Self { file: Arc::new(file), path: path.to_owned(), size, limit }
     }
 
     /// As it was given.
@@ -163,15 +190,19 @@ impl Input {
         FromStart { file: self.file.clone(), at: 0 }
     }
 
-    /// Its bytes, uncompressed.
+    /// Its bytes, uncompressed: not more than what could be unpacked, also where they are only looked at.
     pub(crate) fn stream(
         &self,
         watch: &Watch,
         digest: Option<Algorithm>,
     ) -> Result<Stream, LoadError> {
         let progress = watch.of(&self.path.display().to_string(), Some(self.size));
-        let options =
-            StreamOptions { digest, progress: Some(progress), ..StreamOptions::default() };
+        let options = StreamOptions {
+            digest,
+            progress: Some(progress),
+            max_bytes: Some(self.limit.saturating_add(OVERHEAD)),
+            ..StreamOptions::default()
+        };
         Stream::new(self.bytes(), options).map_err(|error| self.failed(error))
     }
 

@@ -54,9 +54,14 @@ impl Kind {
             return Ok(Self::Squashfs);
         }
         let mut entries = Entries::new(input.stream(&watch.silent(), None)?, Limits::default());
-        for _ in 0..LOOKED_AT {
+        for index in 0..LOOKED_AT {
             let entry = entries.next_entry().map_err(|error| input.failed(error))?;
-            let Some(entry) = entry else { break };
+            let Some(entry) = entry else {
+                if index == 0 {
+                    return Err(LoadError::Empty { path: input.path().to_owned() });
+                }
+                break;
+            };
             if let Some(kind) = by_name(&entry.path) {
                 return Ok(kind);
             }

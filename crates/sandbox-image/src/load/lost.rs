@@ -22,8 +22,13 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     lines
 }
 
+/// The root itself has no name.
+fn named(name: &[u8]) -> String {
+    if name.is_empty() { ".".to_owned() } else { shown(name) }
+}
+
 fn examples(lost: &Lost) -> String {
-    let names: Vec<_> = lost.examples.iter().map(|name| shown(name)).collect();
+    let names: Vec<_> = lost.examples.iter().map(|name| named(name)).collect();
     let more = lost.count > names.len() as u64;
     format!("{}{}", names.join(", "), if more { ", …" } else { "" })
 }

@@ -2,7 +2,7 @@
 
 use super::cached::{Made, Unpacked};
 use super::input::Input;
-use super::{Kind, LoadError, Loaded, Loader, Runs};
+use super::{Kind, LoadError, Loaded, Loader, Runs, not_taken};
 use crate::app::{RootAccess, Rules};
 use crate::archive::{Algorithm, Digest, Entries, Limits};
 use crate::place::Cache;
@@ -11,6 +11,13 @@ use crate::unpack::{Choice, Duplicates, Options, Over, Unpacker};
 impl Loader<'_> {
     /// Unpacks an archive as tar(1) would: what comes later wins.
     pub(super) fn tar(&self, input: &Input) -> Result<Loaded, LoadError> {
+        if !self.has_command {
+            return Err(not_taken(
+                input.path(),
+                Kind::Tar,
+                "does not say what it runs: give a command",
+            ));
+        }
         let key = |cache: &Cache| Ok(self.digest(input, Some(cache))?.appc());
         let hash = self.cache.is_some() || self.image_id.is_some();
         let unpack = |root| {

@@ -34,7 +34,7 @@ pub struct Report {
     pub entries: u64,
     /// Bytes that were written.
     pub bytes: u64,
-    /// Files that belong to the caller, and to another in the archive.
+    /// Files that belong to the caller, and in the archive to another, who is not root.
     pub owners: Lost,
     /// Devices that were not made.
     pub devices: Lost,

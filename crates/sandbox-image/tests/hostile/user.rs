@@ -17,22 +17,24 @@ fn what_a_user_loses_is_reported() {
         header.set_device_minor(3).unwrap();
     };
     let read_only = |header: &mut tar::Header| header.set_mode(0o555);
+    let others = |header: &mut tar::Header| header.set_uid(7);
     let tar = Tar::default()
         .with(b'5', "d", read_only)
         .file("d/a", "x")
         .with(b'3', "null", device)
         .pax(b'x', &[("SCHILY.xattr.security.capability", b"x")])
-        .file("capable", "x");
+        .file("capable", "x")
+        .with(b'0', "other", others);
     let options = sandbox_image::unpack::Options::for_layers();
     // The second layer puts something into the directory that is read-only by the first.
     let report =
         place.layers(&[&tar.end(), &Tar::default().file("d/b", "x").end()], options).unwrap();
-    assert_eq!(report.owners.count, 4);
+    assert_eq!(report.owners.examples, [b"other".to_vec()]);
     assert_eq!(report.devices.examples, [b"null".to_vec()]);
     let (name, errno) = report.xattrs.keys().next().unwrap();
     assert_eq!(name, b"security.capability");
     assert!(*errno != 0);
-    assert_eq!(place.names(), ["capable", "d/", "d/a", "d/b"]);
+    assert_eq!(place.names(), ["capable", "d/", "d/a", "d/b", "other"]);
     // So that it can be removed.
     let all = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(place.target.join("d"), all).unwrap();
