@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::{Result, command, workspace};
 
 /// Each is the arguments of a cargo command. Quick ones first: who waits learns soonest.
-const STEPS: [&str; 16] = [
+const STEPS: [&str; 17] = [
     "fmt --all --check",
     "xtask tidy",
     "xtask deny",
@@ -20,6 +20,7 @@ const STEPS: [&str; 16] = [
     "xtask clients --required",
     "xtask demo debian",
     "xtask demo debian --package zlib",
+    "xtask demo images",
     "xtask dist",
     "xtask dist --drop-ins target/drop-ins",
     "xtask check-targets --required",

@@ -8,6 +8,7 @@ mod command;
 mod demo;
 mod deny;
 mod dist;
+mod image;
 mod matrix;
 mod product;
 mod python;
@@ -30,12 +31,16 @@ usage: cargo xtask COMMAND [OPTIONS]
   demo                   build a small C project in a sandbox and show what was isolated
   demo debian            build an upstream source package in a Debian tree, as root and as a user
                            [--package hello|zlib] [--fresh] [--mirror URL]
+  demo images            images of that tree, made by this project, umoci, tar and buildah, run as
+                           root and as a user [--mirror URL]
+  image TREE OUT.aci     an App Container image of a tree [--compress none|gzip]
+                           --manifest FILE | --name NAME --exec 'PROGRAM [ARG]...'
   test                   everything that can be tested on this machine
   python                 the Python package: its tests as root and as a user, and its types
   matrix                 the conformance suite for each backend, privilege and kind of kernel
   clients                programs that people use, unchanged, on our executables, as root and
                            as a user [python-original|ybd|buildstream|sccache] [--required]
-  bench                  speed and memory beside bubblewrap and a bare floor
+  bench                  speed and memory beside bubblewrap, a bare floor, tar and umoci
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies
   check-targets          type-check for the platforms that are not this one [--required]
@@ -64,6 +69,7 @@ fn dispatch(args: &[String]) -> Result {
     match name.as_str() {
         "demo" => demo::run(rest),
         "demo-probe" => demo::probe::run(rest),
+        "image" => image::run(rest),
         "test" => test::run(rest),
         "python" => python::run(rest),
         "clients" => clients::run(rest),

@@ -3,9 +3,9 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::{self, Command};
 
-use crate::{Result, workspace};
+use crate::{Result, command, workspace};
 
 /// The user that unprivileged runs are made as when xtask runs as root. No account is needed,
 /// and the number belongs to none on an ordinary machine.
@@ -36,6 +36,18 @@ impl Drop for TempDir {
             eprintln!("xtask: cannot remove {}: {error}", self.0.display());
         }
     }
+}
+
+/// A folder in memory, with this much room, in which programs can be run, if this machine has one. Trees of
+/// many files are soon there, and soon gone.
+pub(crate) fn memory(bytes: u64) -> Option<&'static Path> {
+    const MEMORY: &str = "/dev/shm";
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let mount = mounts.lines().rfind(|line| line.split(' ').nth(1) == Some(MEMORY))?;
+    let is_fit = mount.split(' ').nth(2) == Some("tmpfs") && !mount.contains("noexec");
+    let free = command::stdout(Command::new("stat").args(["-f", "-c", "%a %S", MEMORY])).ok()?;
+    let free = free.split_whitespace().filter_map(|number| number.parse::<u64>().ok());
+    (is_fit && free.product::<u64>() > bytes).then(|| Path::new(MEMORY))
 }
 
 /// A folder to keep things in that any user can reach: below the target folder where the way

@@ -5,6 +5,7 @@ use std::fs;
 
 use super::Absent;
 use super::bench_dir::{BenchDir, Tree, require_memory, require_program, whitelist};
+use super::images::ImageArm;
 
 /// The isolation that is compared: six or seven namespaces, read-only root, own /proc, /dev, /tmp.
 const OURS: &str = "--network isolated --processes isolated --ipc isolated --mounts isolated \
@@ -43,6 +44,8 @@ pub(crate) enum Arm {
     FloorLoop,
     /// The least there is with this many writable paths in the large tree.
     FloorWhitelist(usize),
+    /// A program that takes an image, whole process.
+    Image(ImageArm),
 }
 
 /// What the command prints for each sandbox.
@@ -93,8 +96,14 @@ impl Arm {
             let option = if figure == Figure::Wall { "--wall" } else { "--peak" };
             line.extend(words([dir.timer(), option.as_ref(), runs.as_ref()]));
         }
+        if let Self::Image(image) = self {
+            line.extend(image.command(dir)?);
+            line.extend(words(inside.iter().filter(|_| image.runs())));
+            return Ok(line);
+        }
         let root = dir.tree(self.tree())?.as_os_str();
         match self {
+            Self::Image(_) => {}
             Self::Cli => {
                 line.push(dir.run_sandbox()?.into());
                 line.extend(words(OURS.split_whitespace()));

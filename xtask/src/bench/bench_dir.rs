@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
 use super::Absent;
+use super::images::Images;
 use crate::product::{DROP_INS, RUN_SANDBOX};
 
 /// Where the peers are looked for.
@@ -37,8 +38,10 @@ pub(crate) struct BenchDir {
     drop_in: Lazy,
     linking: OnceCell<String>,
     spawn_loop: Lazy,
+    unpack: Lazy,
     small: Lazy,
     large: Lazy,
+    images: OnceCell<Result<Images, Absent>>,
 }
 
 type Lazy = OnceCell<Result<PathBuf, Absent>>;
@@ -57,8 +60,10 @@ impl BenchDir {
             drop_in: Lazy::new(),
             linking: OnceCell::new(),
             spawn_loop: Lazy::new(),
+            unpack: Lazy::new(),
             small: Lazy::new(),
             large: Lazy::new(),
+            images: OnceCell::new(),
         };
         open_to_all(&this.dir, 0o755)?;
         compile(&this.floor, include_str!("floor.c"))?;
@@ -111,14 +116,34 @@ impl BenchDir {
     }
 
     pub(crate) fn spawn_loop(&self) -> Result<&OsStr, Absent> {
-        let built = self.spawn_loop.get_or_init(|| {
-            let target = ["-p", "sandbox-luc", "--example", "spawn_loop"];
-            match env::var_os("SANDBOX_BENCH_LOOP") {
-                Some(given) => self.copy(Path::new(&given)),
-                None => self.copy(&cargo_build(&target)?.join("examples/spawn_loop")),
+        self.example(&self.spawn_loop, "SANDBOX_BENCH_LOOP", "sandbox-luc", "spawn_loop")
+    }
+
+    /// The program that unpacks images with our library.
+    pub(crate) fn unpack(&self) -> Result<&OsStr, Absent> {
+        self.example(&self.unpack, "SANDBOX_BENCH_UNPACK", "sandbox-image", "unpack")
+    }
+
+    fn example<'a>(
+        &self,
+        built: &'a Lazy,
+        variable: &str,
+        package: &str,
+        name: &str,
+    ) -> Result<&'a OsStr, Absent> {
+        let built = built.get_or_init(|| {
+            if let Some(given) = env::var_os(variable) {
+                return self.copy(Path::new(&given));
             }
+            let folder = cargo_build(&["-p", package, "--example", name])?;
+            self.copy(&folder.join("examples").join(name))
         });
         built.as_ref().map(|path| path.as_os_str()).map_err(Clone::clone)
+    }
+
+    pub(crate) fn images(&self) -> Result<&Images, Absent> {
+        let images = self.images.get_or_init(|| Images::new(&self.dir));
+        images.as_ref().map_err(Clone::clone)
     }
 
     pub(crate) fn tree(&self, tree: Tree) -> Result<&Path, Absent> {

@@ -1,6 +1,8 @@
 //! What is compared with what, and the limits: a table and nothing else.
 
 use super::arm::Arm;
+use super::images::ImageArm::{self, Cached, OursOci, Tree, Umoci};
+use super::images::Packed;
 
 /// A figure that is held to a limit: one arm against another of the same group.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(crate) enum Account {
 pub(crate) enum Metric {
     /// Time of one sandbox; compared as a ratio.
     Wall,
+    /// The same, compared as a difference.
+    Extra,
     /// Sandboxes per second of two workers; compared as a ratio.
     Throughput,
     /// Peak resident memory; compared as a difference.
@@ -77,6 +81,14 @@ const THROUGHPUT: Group =
 const PEAK: Group =
     Group { name: "peak memory", metric: Metric::PeakRss, rounds: 5, runs: 3, ..LATENCY };
 const INIT: Group = Group { name: "init", metric: Metric::InitRss, rounds: 3, runs: 1, ..LATENCY };
+/// One run of each in each round: every run unpacks a tree.
+const IMAGES: Group = Group { name: "images", rounds: 9, runs: 1, ..ROOT_LATENCY };
+const IMAGE_PEAK: Group =
+    Group { name: "images, peak memory", metric: Metric::PeakRss, rounds: 3, ..IMAGES };
+const CACHE: Group =
+    Group { name: "images, cached", metric: Metric::Extra, rounds: 21, runs: 11, ..IMAGES };
+/// What unpacking any image may take, in KiB.
+const IMAGE_MEMORY: Limit = Limit::AtMost(64.0 * 1024.0);
 
 pub(crate) const CASES: &[Case] = &[
     case("cli_vs_bwrap", &LATENCY, Arm::Cli, Arm::Bwrap, Limit::AtMostGoal(0.70, 0.55)),
@@ -137,15 +149,40 @@ pub(crate) const CASES: &[Case] = &[
     case("throughput_2_api_vs_bwrap", &THROUGHPUT, Arm::Api, Arm::Bwrap, Limit::None),
     case("throughput_2_floor_vs_bwrap", &THROUGHPUT, Arm::Floor, Arm::Bwrap, Limit::None),
     case("rss_cli_minus_bwrap_kib", &PEAK, Arm::Cli, Arm::Bwrap, Limit::AtMost(2048.0)),
-    Case {
-        name: "init_rss_kib",
-        group: &INIT,
-        ours: Arm::Cli,
-        peer: None,
-        base: None,
-        limit: Limit::AtMost(300.0),
-    },
+    alone("init_rss_kib", &INIT, Arm::Cli, Limit::AtMost(300.0)),
+    unpacked("unpack_tar_gz_vs_tar", Packed::Gzip),
+    unpacked("unpack_tar_zst_vs_tar", Packed::Zstd),
+    // Two threads of decompression on both sides, and one.
+    unpacked("unpack_tar_xz_vs_tar", Packed::Xz),
+    unpacked("unpack_tar_xz_one_thread_vs_tar", Packed::XzLarge),
+    case(
+        "oci_unpack_vs_umoci",
+        &IMAGES,
+        Arm::Image(OursOci),
+        Arm::Image(Umoci),
+        Limit::AtMost(0.8),
+    ),
+    peak("peak_of_tar_gz_kib", ImageArm::Ours(Packed::Gzip)),
+    peak("peak_of_tar_zst_kib", ImageArm::Ours(Packed::Zstd)),
+    peak("peak_of_tar_xz_kib", ImageArm::Ours(Packed::Xz)),
+    peak("peak_of_tar_xz_one_thread_kib", ImageArm::Ours(Packed::XzLarge)),
+    peak("peak_of_oci_kib", OursOci),
+    // Milliseconds on top of a tree.
+    case("cache_hit_vs_tree", &CACHE, Arm::Image(Cached), Arm::Image(Tree), Limit::AtMost(10.0)),
 ];
+
+const fn unpacked(name: &'static str, packed: Packed) -> Case {
+    let (ours, tar) = (ImageArm::Ours(packed), ImageArm::Tar(packed));
+    case(name, &IMAGES, Arm::Image(ours), Arm::Image(tar), Limit::AtMost(1.1))
+}
+
+const fn peak(name: &'static str, arm: ImageArm) -> Case {
+    alone(name, &IMAGE_PEAK, Arm::Image(arm), IMAGE_MEMORY)
+}
+
+const fn alone(name: &'static str, group: &'static Group, ours: Arm, limit: Limit) -> Case {
+    Case { name, group, ours, peer: None, base: None, limit }
+}
 
 const fn case(
     name: &'static str,
@@ -162,13 +199,13 @@ impl Metric {
     pub(crate) fn compare(self, ours: f64, peer: f64) -> f64 {
         match self {
             Self::Wall | Self::Throughput => ours / peer,
-            Self::PeakRss | Self::InitRss => ours - peer,
+            Self::Extra | Self::PeakRss | Self::InitRss => ours - peer,
         }
     }
 
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::Wall => "ms",
+            Self::Wall | Self::Extra => "ms",
             Self::Throughput => "/s",
             Self::PeakRss | Self::InitRss => "KiB",
         }

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: what a sandbox costs, side by side with bubblewrap and with the least there is.
+//! `cargo xtask bench`: what a sandbox costs, side by side with bubblewrap and with the least there is, and
+//! what an image does, beside tar and umoci.
 //!
 //! Absolute times say more about the host than about the program. So everything is measured in one
 //! run, in turn, round by round, and what counts is the median of the rounds' ratios.
@@ -6,6 +7,7 @@
 mod arm;
 mod bench_dir;
 mod case;
+mod images;
 mod init_rss;
 mod measure;
 mod report;
@@ -27,8 +29,8 @@ usage: cargo xtask bench [--json FILE] [--rounds N] [--only NAME]... [--check]
   --only NAME   only the cases whose name contains NAME
   --check       fail when a limit is missed
 
-SANDBOX_BENCH_CLI, SANDBOX_BENCH_DROP_INS and SANDBOX_BENCH_LOOP name a run-sandbox, a directory with
-our bwrap, and a spawn_loop to use instead of building them.";
+SANDBOX_BENCH_CLI, SANDBOX_BENCH_DROP_INS, SANDBOX_BENCH_LOOP and SANDBOX_BENCH_UNPACK name a
+run-sandbox, a directory with our bwrap, a spawn_loop and an unpack to use instead of building them.";
 const DEFAULT_ROUNDS: usize = 100;
 /// A median of fewer says nothing.
 const FEWEST_ROUNDS: usize = 3;

@@ -1,8 +1,9 @@
 //! `cargo xtask demo`: the main job, shown on a real project.
 
 mod debian;
-mod debian_tree;
+pub(crate) mod debian_tree;
 mod hello;
+mod images;
 pub(crate) mod probe;
 mod report;
 
@@ -12,6 +13,9 @@ pub(crate) fn run(args: &[String]) -> Result {
     match args.split_first() {
         None => hello::run(),
         Some((kind, rest)) if kind == "debian" => debian::run(rest),
-        Some((other, _)) => Err(format!("no demo '{other}': leave it out, or say 'debian'").into()),
+        Some((kind, rest)) if kind == "images" => images::run(rest),
+        Some((other, _)) => {
+            Err(format!("no demo '{other}': leave it out, or say 'debian' or 'images'").into())
+        }
     }
 }
