@@ -132,7 +132,7 @@ impl Run<'_> {
         }
         let budget = loader.unpack.budget.clone();
         loader.watch = self.watch()?;
-        let loaded = loader.load(image)?;
+        let image = loader.load(image)?;
         if let Some(cache) = cache {
             // What killed ones have left in the cache; a failure is no reason not to run.
             let _ = cache.sweep(place::Budget::default());
@@ -144,7 +144,7 @@ impl Run<'_> {
                 format!("{used} were unpacked; --max-unpacked-size allows more than {limit}");
             self.audience.say(&line("warning", text));
         }
-        Ok(loaded)
+        Ok(image)
     }
 
     /// Shows how far it is, and stops when a signal comes.

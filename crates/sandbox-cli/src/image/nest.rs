@@ -52,7 +52,7 @@ impl Ids {
     pub(super) fn of_caller() -> Self {
         match sandbox_sys::assume().standing {
             Standing::Privileged => Self::Callers,
-            _ => Self::Own,
+            Standing::Unprivileged => Self::Own,
         }
     }
 }
@@ -100,17 +100,17 @@ pub(super) fn start(
         config.process.cgroup_view = CgroupView::Callers;
     }
     match ids {
-        Ids::Callers => start_gated(config, held, &mut |_| Ok(())),
+        Ids::Callers => start_gated(&config, held, &mut |_| Ok(())),
         Ids::Own => {
             (config.user, config.user_namespace) = (User::Root, UserNamespace::Own);
-            start_gated(config, held, &mut |_| Ok(()))
+            start_gated(&config, held, &mut |_| Ok(()))
         }
         Ids::Subordinate(ranges) => {
             (config.user, config.user_namespace) = (User::Root, UserNamespace::Own);
             let (gate, open) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
             config.process.gates.ids_mapped = Some(gate.as_raw_fd());
             let open = File::from(open);
-            start_gated(config, held, &mut |pid| {
+            start_gated(&config, held, &mut |pid| {
                 ranges.map(pid)?;
                 Ok((&open).write_all(b"1")?)
             })
@@ -120,7 +120,7 @@ pub(super) fn start(
 
 /// What `created` says is an error is told in its own words.
 fn start_gated(
-    config: SandboxConfig,
+    config: &SandboxConfig,
     held: &HeldSignals,
     created: &mut dyn FnMut(u32) -> Result<(), Problem>,
 ) -> Result<SandboxChild, CliError> {
@@ -130,7 +130,7 @@ fn start_gated(
         if told.is_ok() { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
     };
     let mut set_up = SetUp { created: &mut created, signals: Some(held) };
-    let started = launch_linux(&config, &mut set_up);
+    let started = launch_linux(config, &mut set_up);
     match told {
         Err(Problem::Ids(error)) => Err(error.into()),
         Err(Problem::Gate(error)) => Err(error.into()),

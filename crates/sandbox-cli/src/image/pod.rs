@@ -250,10 +250,8 @@ impl Run<'_> {
                 volumes.push(Volume { name, source, read_only: false });
             }
         }
-        let access = match pod_app.read_only_root_fs {
-            true => RootAccess::ReadOnly,
-            false => RootAccess::ReadWrite,
-        };
+        let access =
+            if pod_app.read_only_root_fs { RootAccess::ReadOnly } else { RootAccess::ReadWrite };
         let mut life = self.prepare(&app, &member.loaded, volumes, access)?;
         self.decide(&mut life)?;
         told::image(

@@ -140,7 +140,7 @@ impl Run<'_> {
         let mut options = Options::new(loaded.rules.clone());
         options.command = self.command(loaded);
         options.term = env::var_os("TERM").filter(|_| io::stdin().is_terminal());
-        options.hostname = self.flags.isolation.hostname.clone();
+        options.hostname.clone_from(&self.flags.isolation.hostname);
         options.volumes = volumes;
         options.source_links = if self.flags.image.volume_symlinks {
             SourceLinks::Followed
@@ -148,10 +148,8 @@ impl Run<'_> {
             SourceLinks::Refused
         };
         options.empty_volumes = &empty;
-        options.root_access = match self.flags.isolation.read_only {
-            true => RootAccess::ReadOnly,
-            false => root_access,
-        };
+        options.root_access =
+            if self.flags.isolation.read_only { RootAccess::ReadOnly } else { root_access };
         options.strictness =
             if self.flags.image.strict { Strictness::Strict } else { Strictness::Lenient };
         options.standing = sandbox_sys::assume().standing;

@@ -11,7 +11,7 @@ use crate::aci::layout::{EntryKind, Layout, LayoutError, MANIFEST, Place};
 use crate::aci::platform::Platform;
 use crate::aci::render::{Filter, Layer, layers};
 use crate::aci::types::ImageId;
-use crate::aci::{self, ImageManifest, MAX_MANIFEST};
+use crate::aci::{self, ImageManifest, MAX_MANIFEST, ManifestError};
 use crate::app::{RootAccess, Rules};
 use crate::archive::{Algorithm, Digest, Entries, Entry, Kind as Is, Limits};
 use crate::place::Cache;
@@ -22,11 +22,12 @@ impl Loader<'_> {
     pub(super) fn aci(&self, input: &Input) -> Result<Loaded, LoadError> {
         let path = input.path().to_owned();
         let bytes = manifest_bytes(input, &self.watch)?;
-        let at = |source| LoadError::Manifest { path: path.clone(), source };
+        let at =
+            |error: ManifestError| LoadError::Manifest { path: path.clone(), source: error.into() };
         let manifest = ImageManifest::parse(&bytes).map_err(at)?;
         Platform::host()
             .runs(&manifest.labels)
-            .map_err(|source| LoadError::Platform { path: path.clone(), source })?;
+            .map_err(|error| LoadError::Platform { path: path.clone(), source: error.into() })?;
         if !self.has_command {
             manifest.runnable().map_err(at)?;
         }
@@ -40,7 +41,7 @@ impl Loader<'_> {
         let Made { root, entry, id, lost, .. } = made;
         Ok(Loaded {
             kind: Kind::Aci,
-            runs: Runs::App(app),
+            runs: Runs::App(app.into()),
             entrypoint: Vec::new(),
             rules: Rules::app_container(),
             root_access: RootAccess::ReadWrite,
@@ -88,13 +89,16 @@ impl Loader<'_> {
 fn manifest_bytes(input: &Input, watch: &Watch) -> Result<Vec<u8>, LoadError> {
     let mut entries = Entries::new(input.stream(&watch.silent(), None)?, Limits::default());
     let failed = |error| input.failed(error);
-    let layout = |source| LoadError::Layout { path: input.path().to_owned(), source };
+    let layout = |error: LayoutError| LoadError::Layout {
+        path: input.path().to_owned(),
+        source: error.into(),
+    };
     while let Some(entry) = entries.next_entry().map_err(failed)? {
         // That names come once, and of what kinds they are, is checked when all is unpacked.
         let place = Layout::new().entry(&entry.path, kind(&entry)).map_err(layout)?;
         if place == Place::Manifest {
             let mut bytes = Vec::new();
-            if entry.size > MAX_MANIFEST as u64 {
+            if entry.size > MAX_MANIFEST {
                 let path = input.path().to_owned();
                 return Err(LoadError::ManifestTooLong { path, size: entry.size });
             }
@@ -190,12 +194,12 @@ impl Files<'_> {
     ) -> Result<Digest, LoadError> {
         let stream = input.stream(&self.loader.watch, Some(Algorithm::Sha512))?;
         let mut entries = Entries::new(stream, Limits::default());
-        let (mut layout, mut misplaced) = (Layout::new(), None);
+        let (mut places, mut misplaced) = (Layout::new(), None);
         let mut choose = |entry: &Entry| {
             if misplaced.is_some() {
                 return Choice::Skip;
             }
-            match layout.entry(&entry.path, kind(entry)) {
+            match places.entry(&entry.path, kind(entry)) {
                 Ok(Place::Inside(path)) if filter.keeps(&path) => Choice::Strip(1),
                 Ok(Place::Root) => Choice::Strip(1),
                 Ok(_) => Choice::Skip,
@@ -205,17 +209,19 @@ impl Files<'_> {
                 }
             }
         };
-        let unpacked = unpacker.apply(&mut entries, &mut choose);
+        let applied = unpacker.apply(&mut entries, &mut choose);
         let layout = match misplaced {
             Some(error) => Err(error),
-            None => layout.finish(),
+            None => places.finish(),
         };
-        let path = || input.path().to_owned();
-        let unpacked = unpacked.map(drop).map_err(|error| LoadError::unpack(input.path(), error));
-        match (unpacked, layout) {
+        let applied = applied.map(drop).map_err(|error| LoadError::unpack(input.path(), error));
+        match (applied, layout) {
             // That something is missing follows from any other error.
             (Err(error), Err(LayoutError::Missing { .. }) | Ok(())) => return Err(error),
-            (_, Err(source)) => return Err(LoadError::Layout { path: path(), source }),
+            (_, Err(error)) => {
+                let (path, source) = (input.path().to_owned(), error.into());
+                return Err(LoadError::Layout { path, source });
+            }
             (Ok(()), Ok(())) => {}
         }
         let stream = entries.finish().map_err(|error| input.failed(error))?;

@@ -49,7 +49,7 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: archive::Error,
+        source: Box<archive::Error>,
     },
     /// An empty file, or an archive of nothing.
     #[error("image {}: it is empty: an archive of a tree or of an image is wanted", .path.display())]
@@ -63,7 +63,7 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it, or with the place.
-        source: unpack::Error,
+        source: Box<unpack::Error>,
     },
     /// It has not the layout of an App Container image.
     #[error("image {}: {source}", .path.display())]
@@ -71,7 +71,7 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: LayoutError,
+        source: Box<LayoutError>,
     },
     /// Its manifest is not valid.
     #[error("image {}: manifest: {source}", .path.display())]
@@ -79,7 +79,7 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: ManifestError,
+        source: Box<ManifestError>,
     },
     /// The manifest is longer than any is.
     #[error("image {}: manifest: {size} bytes, where {} are the most", .path.display(), crate::aci::MAX_MANIFEST)]
@@ -95,11 +95,11 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// Which.
-        source: PlatformError,
+        source: Box<PlatformError>,
     },
     /// What it depends on cannot be had.
     #[error(transparent)]
-    Dependency(#[from] DependencyError),
+    Dependency(Box<DependencyError>),
     /// No image has the ID that a pod asks for.
     #[error("no image with the ID {id} is in {}: say where with --image-path", listed(places))]
     NoImage {
@@ -146,11 +146,11 @@ pub enum LoadError {
         /// The directory or file.
         path: PathBuf,
         /// What is wrong.
-        source: OciError,
+        source: Box<OciError>,
     },
     /// There is no place to unpack it to.
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    Place(Box<PlaceError>),
     /// It was to stop.
     #[error("interrupted")]
     Interrupted,
@@ -162,7 +162,7 @@ impl LoadError {
         if stopped(&source) {
             Self::Interrupted
         } else {
-            Self::Archive { path: path.to_owned(), source }
+            Self::Archive { path: path.to_owned(), source: source.into() }
         }
     }
 
@@ -171,7 +171,7 @@ impl LoadError {
         if stopped(&source) {
             Self::Interrupted
         } else {
-            Self::Unpack { path: path.to_owned(), source }
+            Self::Unpack { path: path.to_owned(), source: source.into() }
         }
     }
 
@@ -180,7 +180,7 @@ impl LoadError {
         if stopped(&source) {
             Self::Interrupted
         } else {
-            Self::Oci { path: path.to_owned(), source }
+            Self::Oci { path: path.to_owned(), source: source.into() }
         }
     }
 
@@ -193,6 +193,18 @@ impl LoadError {
             }
             error = error.source()?;
         }
+    }
+}
+
+impl From<DependencyError> for LoadError {
+    fn from(error: DependencyError) -> Self {
+        Self::Dependency(error.into())
+    }
+}
+
+impl From<PlaceError> for LoadError {
+    fn from(error: PlaceError) -> Self {
+        Self::Place(error.into())
     }
 }
 

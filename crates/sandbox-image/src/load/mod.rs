@@ -80,7 +80,7 @@ pub enum Runs {
     /// A tree says nothing of that.
     Nothing,
     /// An app.
-    App(App),
+    App(Box<App>),
     /// What a runtime bundle has put down to the last mount.
     Bundle(Box<Bundle>),
 }
@@ -110,7 +110,7 @@ impl<'a> Loader<'a> {
             match (Kind::of_directory(&path), name) {
                 (Kind::OciLayout, name) => self.oci_layout(&path, name.as_deref())?,
                 (kind, Some(_)) => return Err(not_taken(image, kind, "has no names")),
-                (Kind::OciBundle, None) => self.oci_bundle(&path)?,
+                (Kind::OciBundle, None) => Self::oci_bundle(&path)?,
                 (_, None) => tree(&path)?,
             }
         } else {

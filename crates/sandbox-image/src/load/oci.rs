@@ -68,7 +68,7 @@ impl Loader<'_> {
         };
         Ok(Loaded {
             kind,
-            runs: Runs::App(image.run.app.clone()),
+            runs: Runs::App(image.run.app.clone().into()),
             entrypoint: image.run.entrypoint,
             rules,
             root_access: RootAccess::ReadWrite,
@@ -81,7 +81,7 @@ impl Loader<'_> {
     }
 
     /// A directory with a runtime bundle, whose root is used as it is.
-    pub(super) fn oci_bundle(&self, path: &Path) -> Result<Loaded, LoadError> {
+    pub(super) fn oci_bundle(path: &Path) -> Result<Loaded, LoadError> {
         let bundle = Bundle::read(path).map_err(|error| LoadError::oci(path, error))?;
         let directory = match &bundle.config.root {
             sandbox_core::Root::Directory(directory) => directory.clone(),

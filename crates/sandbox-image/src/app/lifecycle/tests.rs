@@ -48,12 +48,8 @@ fn an_app_is_isolated_in_its_own_files() {
     assert!(matches!(&main.capabilities, KeptCapabilities::Only(kept) if kept.len() == 14));
     assert_eq!(main.cwd, Some(InsidePath::root()));
     let mounts: Vec<_> = main.extra_mounts.iter().map(ToString::to_string).collect();
-    let expected = [
-        "proc on /proc",
-        "sysfs on /sys",
-        "a minimal /dev on /dev",
-        "48 bytes on /etc/hosts",
-    ];
+    let expected =
+        ["proc on /proc", "sysfs on /sys", "a minimal /dev on /dev", "48 bytes on /etc/hosts"];
     assert_eq!(mounts, expected);
     let mut before = done.pre_start.unwrap();
     assert_eq!(before.command.words(), ["/before"]);
