@@ -56,7 +56,7 @@ executed; 127 if it was not found.";
                       run-sandbox --doctor | --list-backends | --capabilities"
 )]
 pub(crate) struct Flags {
-    /// Directory tree that becomes `/` (`/` itself is the host's), or an image; `-` is one from stdin
+    /// Directory tree, `/` for the host's, or image, `-` from stdin
     #[arg(value_name = "ROOT")]
     pub(crate) root: Option<OsString>,
     /// Program to run in the sandbox, and its arguments

@@ -11,31 +11,31 @@ use crate::quantity;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Images (ROOT is an archive, an OCI layout or a bundle)")]
 pub(crate) struct ImageFlags {
-    /// COMMAND is arguments for the image's own program
+    /// COMMAND is arguments to the image's program
     #[arg(long)]
     pub(crate) args: bool,
-    /// What fills a mount point of the image; PATH may be `empty`
+    /// What fills a mount point; PATH may be `empty`
     #[arg(long, value_name = "NAME=PATH[,ro]")]
     pub(crate) volume: Vec<OsString>,
-    /// Take volumes whose path leads through symbolic links
+    /// Volumes may be behind symbolic links
     #[arg(long)]
     pub(crate) volume_symlinks: bool,
-    /// Where the images are that it depends on (repeatable)
+    /// Where its dependencies are (repeatable)
     #[arg(long, value_name = "DIR")]
     pub(crate) image_path: Vec<PathBuf>,
-    /// Refuse any other image: sha512-HEX, or sha256:HEX
+    /// Refuse another: sha512-HEX or sha256:HEX
     #[arg(long, value_name = "ID")]
     pub(crate) image_id: Option<String>,
     /// Keep what is unpacked there, and use it again
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
-    /// Whose the files are, without privilege [default: mine]
+    /// Of files, without privilege [default: mine]
     #[arg(long, value_name = "mine|subordinate", hide_possible_values = true)]
     pub(crate) owners: Option<Owners>,
-    /// Refuse what the image asks for and cannot have
+    /// Refuse to ignore what the image asks for
     #[arg(long)]
     pub(crate) strict: bool,
-    /// The most that is unpacked, such as 500M or 20Gi
+    /// The most that is unpacked [default: 16Gi]
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
     pub(crate) max_unpacked_size: Option<u64>,
     /// How far it is: bar, json or none

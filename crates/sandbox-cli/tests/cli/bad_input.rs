@@ -11,7 +11,7 @@ fn roots_that_are_none() {
         f.run_in("", &[], &["true"]).refused(&["root is empty"]);
         f.run_in("/no/such/tree", &[], &["true"]).refused(&["/no/such/tree", "root"]);
         let file = f.text("source/file");
-        f.run_in(&file, &[], &["true"]).refused(&[&file, "root", "ot a directory"]);
+        f.run_in(&file, &[], &["true"]).refused(&[&file, "not a tar archive", "directory tree"]);
     });
 }
 

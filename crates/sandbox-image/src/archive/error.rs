@@ -67,7 +67,7 @@ pub enum Error {
         compression: Compression,
     },
     /// The first record is not one of tar.
-    #[error("not a tar archive")]
+    #[error("not a tar archive, compressed or not; an image is one, or give a directory tree")]
     NotTar,
     /// A header's checksum is wrong.
     #[error("offset {offset}: the checksum of the tar header is wrong: the archive is damaged")]

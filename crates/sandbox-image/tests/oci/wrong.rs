@@ -221,8 +221,8 @@ fn archives() {
         fs::write(&file, bytes).unwrap();
         open_archive(&file).map(|_| ()).unwrap_err().to_string()
     };
-    assert!(error(b"").ends_with("not a tar archive"));
-    assert!(error(b"text").ends_with("not a tar archive"));
+    assert!(error(b"").contains("not a tar archive"));
+    assert!(error(b"text").contains("not a tar archive"));
     let tar = Layer::new().file("f", "content").tar();
     assert!(error(&tar).contains("is no image"));
     assert!(error(&tar[..1000]).contains("truncated"));

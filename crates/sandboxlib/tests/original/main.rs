@@ -4,7 +4,7 @@
 //!
 //! | bug of the original | tests |
 //! |---|---|
-//! | 1, 2 an image always fails; its root is taken for the command | an image is refused, in sandbox-cli: `bug_01_02_15_*`; a tree: `bug_03_*` there |
+//! | 1, 2 an image always fails; its root is taken for the command | in sandbox-cli: `bug_01_02_15_*`; a tree: `bug_03_*` there |
 //! | 3 trees are refused, with status 0, on the wrong stream; the status is lost | in sandbox-cli: `bug_03_*` |
 //! | 4 a command without arguments, output late and changed | in sandbox-cli: `bug_04_*` |
 //! | 5 much output never ends | `bug_05_*` |
@@ -17,7 +17,7 @@
 //! | 12 mounts in any order, without their options, or with another source | `bug_12_*` |
 //! | 13 mounts that land on the host | `bug_13_*` |
 //! | 14 mounts that stay on the host | `bug_14_*` |
-//! | 15 images unpacked as root without a filter | nothing is unpacked: `bug_01_02_15_*` in sandbox-cli |
+//! | 15 images unpacked as root without a filter | `bug_01_02_15_*` in sandbox-cli, and hostile archives in `sandbox-image/tests/hostile` |
 //! | 16 a whitelist that is none | `bug_16_*` |
 //! | 17 descriptor 0 taken for none | `bug_17_*` |
 //! | 18 nothing ends a sandbox | `bug_18_*` |
