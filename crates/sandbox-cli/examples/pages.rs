@@ -1,4 +1,4 @@
-//! Writes the manual page and the shell completions of `run-sandbox` into a directory:
+//! Writes the manual pages and the shell completions of `run-sandbox` into a directory:
 //! `cargo run --package sandbox-cli --example pages -- DIRECTORY`.
 //!
 //! They come from the same grammar that the command parses with, so they cannot differ from it. It
@@ -15,6 +15,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&directory)?;
     let mut command = sandbox_cli::command();
     fs::write(directory.join("run-sandbox.1"), page(command.clone())?)?;
+    let mut pod = Vec::new();
+    clap_mangen::Man::new(sandbox_cli::pod_command()).render(&mut pod)?;
+    fs::write(directory.join("run-sandbox-pod.1"), pod)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         clap_complete::generate_to(shell, &mut command, "run-sandbox", &directory)?;
     }

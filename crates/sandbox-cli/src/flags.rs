@@ -35,6 +35,10 @@ Examples:
   The settings of a file, and one that overrides it:
     run-sandbox --config box.toml --network undefined
 
+  An image, as it says, with a volume; and another command in it:
+    run-sandbox --volume data=/srv/data app.aci
+    run-sandbox --cache ~/.cache/sandbox layout:stable make check
+
   What would be done, step by step; nothing is run:
     run-sandbox --build --explain TREE -- make
 
@@ -53,6 +57,7 @@ executed; 127 if it was not found.";
     after_help = EXAMPLES,
     override_usage = "run-sandbox [OPTIONS] ROOT [--] [COMMAND [ARG]...]\n       \
                       run-sandbox [OPTIONS] --config FILE [ROOT [--] [COMMAND [ARG]...]]\n       \
+                      run-sandbox pod [OPTIONS] IMAGE...\n       \
                       run-sandbox --doctor | --list-backends | --capabilities"
 )]
 pub(crate) struct Flags {
