@@ -13,7 +13,8 @@ use crate::fixture::Ran;
 use crate::world::{World, for_everyone, says};
 
 fn image(w: &World<'_>, content: &str) -> String {
-    let text = "cat /data/file; echo changed > /data/file; rm /etc/passwd; ls /etc/passwd 2> /dev/null";
+    let text =
+        "cat /data/file; echo changed > /data/file; rm /etc/passwd; ls /etc/passwd 2> /dev/null";
     let image = Archive::aci(&script(text, json!({})));
     w.image("x.aci", image.file("rootfs/data/file", content).bytes())
 }
