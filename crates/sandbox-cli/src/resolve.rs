@@ -113,7 +113,11 @@ pub(crate) fn resolve(
 
     config.extra_mounts.extend(file.extra_mounts);
     config.extra_mounts.extend(mounts.mounts()?);
-    let writable = writable(file.writable, isolation)?;
+    let writable = match &config.writable {
+        // It was decided with the image's volumes, which stay as they are.
+        Writable::Only(_) if is_image && isolation.read_only && !build => None,
+        _ => writable(file.writable, isolation)?,
+    };
     if build {
         config.extra_mounts = preset::with_mounts(config.extra_mounts)?;
         config.writable = preset::writable(&config.extra_mounts, writable);

@@ -172,6 +172,10 @@ fn volumes_fill_mount_points() {
         assert_eq!(fs::read_to_string(w.host("images/a/new")).unwrap(), "new\n");
         assert!(!w.host("images/b/new").exists());
 
+        // The root being read-only, volumes are as they were asked for.
+        let ran = w.go(&["--read-only", "--volume", &one, "--volume", &two, image]);
+        assert!(ran.out.starts_with("ab\nyes\n") && ran.out.ends_with("no\n"), "{ran:?}");
+
         let text = "touch /one/x 2> /dev/null || echo no; ls /two/deep; touch /two/deep/x 2> /dev/null || echo no";
         let ran = w.go(&[
             "--volume",

@@ -146,22 +146,25 @@ fn its_configuration_is_honoured() {
 }
 
 #[test]
-fn volumes_without_a_source_are_empty_or_named() {
+fn volumes_that_are_not_given_are_the_runs_own() {
     for_everyone(|w| {
-        let image = &*directory(
-            w,
-            with(
-                shell("ls /data; echo x > /data/x && cat /data/x"),
-                json!({"Volumes": {"/data": {}}}),
-            ),
-        );
-        let ran = w.go(&[image]);
-        eprintln!("{ran:?}");
-        if ran.code == Some(125) {
-            ran.refused(&["data", "--volume"]);
-        } else {
-            says(&ran, 0, "x\n");
+        let text = "ls /etc/group /new/deep && echo x > /new/deep/x && echo x > /etc/x && cat /etc/x; \
+            echo x 2> /dev/null > /other || echo no";
+        let config = json!({"Volumes": {"/new/deep": {}, "/etc": {}, "/new": {}}});
+        let image = &*directory(w, with(shell(text), config));
+        let cache = w.text("images/cache");
+        for options in [&[][..], &["--cache", &cache], &["--cache", &cache]] {
+            let out = "/etc/group\n\n/new/deep:\nx\n";
+            says(&w.go(&[options, &[image]].concat()), 0, out);
+            let ran = w.go(&[&["--read-only"], options, &[image]].concat());
+            says(&ran, 0, &format!("{out}no\n"));
         }
+        fs::write(w.host("source/x"), "of the host\n").unwrap();
+        let volume = format!("new-deep={}", w.text("source"));
+        let ran = w.go(&["--volume", &format!("{volume},ro"), image, "cat", "/new/deep/x"]);
+        says(&ran, 0, "of the host\n");
+        fs::remove_file(w.host("source/x")).unwrap();
+        w.go(&["--volume", "old=/tmp", image]).refused(&["\"old\"", "new-deep"]);
     });
 }
 

@@ -21,6 +21,8 @@ pub use inside::{RootDirectory, RootSource};
 pub use isolators::{Strictness, default_capabilities, refuse_ignored};
 pub use lifecycle::{Lifecycle, prepare, root_of};
 pub use model::{App, Isolator, MountPoint, Port, SeccompSet};
-pub use options::{EmptyVolumes, MissingDirectory, Options, RequiredVariables, RootAccess, Rules};
+pub use options::{
+    EmptyVolumes, MissingDirectory, MissingVolumes, Options, RequiredVariables, RootAccess, Rules,
+};
 pub use report::{Disposition, IsolatorReport, Warning};
 pub use volumes::{SourceLinks, Volume, VolumeSource};

@@ -23,6 +23,8 @@ pub struct Rules {
     pub variables: RequiredVariables,
     /// What an app has where no isolator says otherwise, if it is user 0.
     pub capabilities: BTreeSet<Capability>,
+    /// Mount points that no volume was given for.
+    pub missing_volumes: MissingVolumes,
 }
 
 impl Rules {
@@ -33,6 +35,7 @@ impl Rules {
             listed_groups: ListedGroups::Ignored,
             variables: RequiredVariables::Fixed,
             capabilities: default_capabilities(),
+            missing_volumes: MissingVolumes::Fail,
         }
     }
 
@@ -43,8 +46,19 @@ impl Rules {
             listed_groups: ListedGroups::Added,
             variables: RequiredVariables::Defaults,
             capabilities: default_capabilities(),
+            missing_volumes: MissingVolumes::OwnFiles,
         }
     }
+}
+
+/// What becomes of a mount point that no volume was given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingVolumes {
+    /// It is an error (ace.md, "Volume Setup").
+    #[default]
+    Fail,
+    /// It is a directory of the run's own files, with what the image has there, and can be written to.
+    OwnFiles,
 }
 
 /// What it means that a working directory is not in the image.

@@ -8,7 +8,7 @@ use sandbox_core::{ConfigError, Field, Filesystem, InsidePath, Mount, MountFlag,
 use super::error::AppError;
 use super::inside::{self, Found, Node, RootDirectory, RootSource};
 use super::model::{App, MountPoint};
-use super::options::Options;
+use super::options::{MissingVolumes, Options};
 use super::report::Warning;
 
 /// A volume, for the mount points of its name.
@@ -68,7 +68,7 @@ pub(super) fn mount(
     root: &RootDirectory,
     options: &Options<'_>,
 ) -> Result<Mounted, AppError> {
-    check_names(app, &options.volumes)?;
+    check_names(app, options)?;
     let mut all: Vec<Fulfilled<'_>> = Vec::new();
     for point in &app.mount_points {
         let Some(volume) = options.volumes.iter().find(|volume| volume.name == point.name) else {
@@ -97,11 +97,40 @@ pub(super) fn mount(
     for one in all {
         one.mount(root, options.standing, &mut mounted)?;
     }
+    for point in &app.mount_points {
+        if options.volumes.iter().all(|volume| volume.name != point.name) {
+            own_files(&point.path, root, &mut mounted)?;
+        }
+    }
     Ok(mounted)
 }
 
+/// Makes a directory where the app will write, unless it is there or in a volume.
+fn own_files(
+    path: &InsidePath,
+    root: &RootDirectory,
+    mounted: &mut Mounted,
+) -> Result<(), AppError> {
+    let Found { real, node } = root.find(path)?;
+    if mounted.targets.iter().any(|volume| real.is_within(volume)) {
+        return Ok(());
+    }
+    if let Node::Missing { parent, names } = node {
+        if matches!(root.source(), RootSource::Directory(_)) {
+            let wrong = |source| AppError::Inside { path: real.clone(), source };
+            inside::make_directories(parent, &names).map_err(wrong)?;
+        } else {
+            let directory = Filesystem::Directory { mode: None };
+            mounted.mounts.push(Mount::new(real.as_os_str(), directory)?);
+        }
+    }
+    mounted.writable.push(real);
+    Ok(())
+}
+
 /// Each mount point needs a volume, and each volume a mount point.
-fn check_names(app: &App, volumes: &[Volume]) -> Result<(), AppError> {
+fn check_names(app: &App, options: &Options<'_>) -> Result<(), AppError> {
+    let volumes = &options.volumes;
     for (index, volume) in volumes.iter().enumerate() {
         let name = volume.name.clone();
         if volumes.iter().take(index).any(|other| other.name == name) {
@@ -115,7 +144,7 @@ fn check_names(app: &App, volumes: &[Volume]) -> Result<(), AppError> {
     let fulfilled = |point: &&MountPoint| volumes.iter().any(|one| one.name == point.name);
     let missing = app.mount_points.iter().filter(|point| !fulfilled(point));
     let names: Vec<_> = missing.map(|point| point.name.clone()).collect();
-    if names.is_empty() {
+    if names.is_empty() || options.rules.missing_volumes == MissingVolumes::OwnFiles {
         Ok(())
     } else {
         Err(AppError::Unfulfilled { app: app.name.clone(), names })
