@@ -224,6 +224,7 @@ impl<R: BufRead> Entries<R> {
             atime: records.atime,
             size,
             stored,
+            parts: self.parts.len() as u64,
             offset: self.offset,
             xattrs: records.xattrs,
             path,

@@ -22,6 +22,8 @@ pub struct Entry {
     pub size: u64,
     /// Bytes of its content that the archive has.
     pub stored: u64,
+    /// How many parts these are in, with holes between them: none but sparse files have more than one.
+    pub parts: u64,
     /// Where its content begins, in the uncompressed archive. An image inside an archive that is not
     /// compressed can be read there directly.
     pub offset: u64,

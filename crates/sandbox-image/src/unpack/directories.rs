@@ -9,7 +9,7 @@ use super::Error;
 use super::error::failed;
 use super::metadata::{Owner, mode, times};
 use super::tree::Tree;
-use crate::archive::Time;
+use crate::archive::{Time, shown};
 
 /// What a directory is given in the end.
 #[derive(Debug, Clone, Copy)]
@@ -20,16 +20,29 @@ pub(super) struct Finally {
     pub(super) times: Option<(Time, Option<Time>)>,
 }
 
-/// Of all directories, by name: some 100 bytes each.
+/// The most memory for what directories are given in the end: enough for more than 150,000 of them with
+/// names of usual length. Names can be as long as 4 KB, and there can be a million.
+const MEMORY: usize = 28 << 20;
+/// What one takes beside its name, with its share of the map's free room.
+const EACH: usize = 120;
+
+/// Of all directories, by name.
 #[derive(Default)]
 pub(super) struct Directories {
     all: BTreeMap<Box<[u8]>, Finally>,
+    memory: usize,
 }
 
 impl Directories {
     /// What was said of it before no longer counts.
-    pub(super) fn insert(&mut self, path: &[u8], finally: Finally) {
-        self.all.insert(path.into(), finally);
+    pub(super) fn insert(&mut self, path: &[u8], finally: Finally) -> Result<(), Error> {
+        if self.all.insert(path.into(), finally).is_none() {
+            self.memory = self.memory.saturating_add(memory(path));
+        }
+        if self.memory > MEMORY {
+            return Err(Error::Directories { path: shown(path), limit: MEMORY });
+        }
+        Ok(())
     }
 
     /// It has been removed, and all below it.
@@ -37,11 +50,17 @@ impl Directories {
         let from = [path, b"/"].concat().into_boxed_slice();
         // "0" comes right after "/".
         let to = [path, b"0"].concat().into_boxed_slice();
-        self.all.remove(path);
+        self.forget(path);
         while let Some(key) =
             self.all.range(from.clone()..to.clone()).next().map(|(k, _)| k.clone())
         {
-            self.all.remove(&key);
+            self.forget(&key);
+        }
+    }
+
+    fn forget(&mut self, path: &[u8]) {
+        if self.all.remove(path).is_some() {
+            self.memory = self.memory.saturating_sub(memory(path));
         }
     }
 
@@ -68,4 +87,8 @@ impl Directories {
         }
         Ok(())
     }
+}
+
+fn memory(path: &[u8]) -> usize {
+    path.len().saturating_add(EACH)
 }

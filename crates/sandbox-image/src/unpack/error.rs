@@ -84,6 +84,26 @@ pub enum Error {
         /// The most bytes.
         limit: u64,
     },
+    /// More files than may be unpacked.
+    #[error(
+        "entry {path:?}: more than {limit} files and directories in all: no image needs as many"
+    )]
+    TooManyFiles {
+        /// The entry, or the directory that it is in, at which it was too much.
+        path: String,
+        /// The most files.
+        limit: u64,
+    },
+    /// The names of directories are too long to remember them all.
+    #[error(
+        "entry {path:?}: the names of all directories take more than {limit} bytes of memory: fewer, or shorter ones, work"
+    )]
+    Directories {
+        /// The directory at which it was too much.
+        path: String,
+        /// The most bytes.
+        limit: usize,
+    },
     /// A sparse file that is longer than all that may be unpacked.
     #[error(
         "entry {path:?}: a file of {size} bytes (with its holes), more than {limit}; --max-unpacked-size allows more"

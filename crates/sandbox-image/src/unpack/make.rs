@@ -101,7 +101,7 @@ impl Maker {
             owner: owner(entry, self.options.owners),
             times: Some((entry.mtime, entry.atime)),
         };
-        self.directories.insert(path, finally);
+        self.directories.insert(path, finally)?;
         Ok(Made::Yes)
     }
 
@@ -206,11 +206,12 @@ impl Maker {
             if error != Errno::NOENT {
                 return Err(failed(path, PARENT)(error));
             }
-            let directories = &mut self.directories;
+            let (directories, budget) = (&mut self.directories, &self.options.budget);
             let finally = Finally { mode: 0o755, owner: None, times: None };
-            self.tree
-                .make_parents(path, &mut |made| directories.insert(made, finally))
-                .map_err(failed(path, "make the directory that it is in"))?;
+            self.tree.make_parents(path, &mut |made| {
+                budget.take_file(made)?;
+                directories.insert(made, finally)
+            })?;
         }
         let name = split(path).1;
         let directory = self.tree.parent(path).map_err(failed(path, PARENT))?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
-use crate::archive::shown;
+use crate::archive::{Entry, Kind, shown};
 
 /// To whom files belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,20 +123,25 @@ fn abilities() -> (bool, bool) {
     (root, root)
 }
 
-/// How many bytes may be unpacked, for all that share it.
+/// How much may be unpacked, for all that share it: bytes, and files of whatever kind.
 #[derive(Debug, Clone)]
 pub struct Budget {
     max_bytes: u64,
     used: Arc<AtomicU64>,
+    files: Arc<AtomicU64>,
 }
 
 impl Budget {
     /// The default of `--max-unpacked-size`: 16 GiB.
     pub const DEFAULT: u64 = 16 << 30;
+    /// The most files: entries, and directories that entries are in and that none is of. An archive has
+    /// half as many at most, but an image may have many archives.
+    pub const FILES: u64 = 2_000_000;
 
-    /// At most `max_bytes` of content. Holes of sparse files don't count, but no file may be longer.
+    /// At most `max_bytes` of content, extended attributes and targets of links. Holes of sparse files
+    /// don't count, but no file may be longer.
     pub fn new(max_bytes: u64) -> Self {
-        Self { max_bytes, used: Arc::new(AtomicU64::new(0)) }
+        Self { max_bytes, used: Arc::default(), files: Arc::default() }
     }
 
     /// The most bytes.
@@ -144,26 +149,71 @@ impl Budget {
         self.max_bytes
     }
 
-    /// Bytes of content so far, skipped ones among them.
+    /// Bytes so far, those of skipped entries among them.
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 
-    pub(super) fn take(&self, path: &[u8], stored: u64, size: u64) -> Result<(), Error> {
-        let before = self.used.fetch_add(stored.min(self.max_bytes), Ordering::Relaxed);
-        let limit = self.max_bytes;
-        if stored > limit || before.saturating_add(stored) > limit {
-            return Err(Error::TooMuch { path: shown(path), limit });
+    /// Takes what an entry needs.
+    pub(super) fn take(&self, entry: &Entry) -> Result<(), Error> {
+        let (bytes, limit) = (on_disk(entry), self.max_bytes);
+        self.take_file(&entry.path)?;
+        let before = self.used.fetch_add(bytes.min(limit), Ordering::Relaxed);
+        if before.saturating_add(bytes) > limit {
+            return Err(Error::TooMuch { path: shown(&entry.path), limit });
         }
-        if size > limit {
-            return Err(Error::FileTooLong { path: shown(path), size, limit });
+        if entry.size > limit {
+            let (path, size) = (shown(&entry.path), entry.size);
+            return Err(Error::FileTooLong { path, size, limit });
         }
         Ok(())
     }
+
+    /// Takes one more file.
+    pub(super) fn take_file(&self, path: &[u8]) -> Result<(), Error> {
+        if self.files.fetch_add(1, Ordering::Relaxed) < Self::FILES {
+            return Ok(());
+        }
+        Err(Error::TooManyFiles { path: shown(path), limit: Self::FILES })
+    }
+}
+
+/// About how many bytes an entry takes beside its name.
+fn on_disk(entry: &Entry) -> u64 {
+    // However little a part of a sparse file has, it takes a block.
+    const BLOCK: u64 = 4096;
+    let content = match &entry.kind {
+        Kind::Sparse => {
+            entry.stored.saturating_add(entry.parts.saturating_mul(BLOCK)).min(entry.size)
+        }
+        Kind::Symlink { target } | Kind::HardLink { target } => target.len() as u64,
+        _ => entry.stored,
+    };
+    let attributes = entry.xattrs.iter().map(|(name, value)| (name.len() + value.len()) as u64);
+    attributes.fold(content, u64::saturating_add)
 }
 
 impl Default for Budget {
     fn default() -> Self {
         Self::new(Self::DEFAULT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_counted_for_all_that_share_it() {
+        let (budget, other) = {
+            let budget = Budget::default();
+            (budget.clone(), budget)
+        };
+        for _ in 0..Budget::FILES / 2 {
+            budget.take_file(b"a").unwrap();
+            other.take_file(b"b").unwrap();
+        }
+        let error = other.take_file(b"c").unwrap_err().to_string();
+        assert!(error.starts_with("entry \"c\": more than 2000000 files"), "{error}");
     }
 }

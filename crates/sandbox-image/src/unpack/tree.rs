@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, mkdirat};
 use rustix::io::Errno;
 
+use super::Error;
+use super::error::failed;
 use super::names::split;
 
 /// How a directory is opened to be walked through.
@@ -46,19 +48,21 @@ impl Tree {
     pub(super) fn make_parents(
         &mut self,
         path: &[u8],
-        made: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), Errno> {
+        made: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let failed = failed(path, "make the directory that it is in");
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
         for (at, _) in slashes {
             let path = path.get(..at).unwrap_or_default();
             match self.directory(path) {
                 Ok(_) => continue,
                 Err(Errno::NOENT) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(failed(error)),
             }
             let (above, name) = split(path);
-            mkdirat(self.directory(above)?, name, Mode::RWXU)?;
-            made(path);
+            let above = self.directory(above).map_err(&failed)?;
+            mkdirat(above, name, Mode::RWXU).map_err(&failed)?;
+            made(path)?;
         }
         Ok(())
     }

@@ -81,7 +81,7 @@ impl Unpacker {
             if self.maker.options.duplicates == Duplicates::Error && !layer.seen.insert(path) {
                 return Err(Error::Duplicate { path: shown(path) });
             }
-            self.maker.options.budget.take(path, entry.stored, entry.size)?;
+            self.maker.options.budget.take(&entry)?;
             self.one(entries, &entry, choose(&entry), &mut layer)?;
         }
         Ok(layer.captured)

@@ -7,6 +7,7 @@
     reason = "helpers of tests, outside #[test] functions"
 )]
 
+mod budget;
 mod entries;
 mod fixture;
 mod kept;
