@@ -92,7 +92,22 @@ pub(crate) fn command() -> clap::Command {
     PodFlags::command()
 }
 
+/// Options that are about one image make no sense for several.
+fn check(flags: &ImageFlags) -> Result<(), CliError> {
+    let given = [
+        ("args", flags.args.then(OsString::new)),
+        ("image-id", flags.image_id.clone().map(OsString::from)),
+        ("cache", flags.cache.clone().map(OsString::from)),
+    ];
+    let mut wrong = given.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
+    wrong.next().map_or(Ok(()), |(flag, value)| {
+        let problem = "it is for a single image, not for a pod".to_owned();
+        Err(CliError::Flag { flag, value, problem })
+    })
+}
+
 fn run(flags: PodFlags, words: &[OsString], audience: &Audience) -> Result<u8, CliError> {
+    check(&flags.image)?;
     let held = HeldSignals::hold().map_err(CliError::Signals)?;
     if let Some(child) = nest::as_subordinate(&flags.image, words, BTreeSet::new(), &held)? {
         return Ok(exit::of_outcome(&child.wait_passing_on(&held)?));
