@@ -196,7 +196,7 @@ fn what_is_no_archive() {
         w.go(&[&w.text("images/dir.aci")]).refused(&["command is missing"]);
         if !w.is_root() {
             let secret = w.image("secret", good().bytes());
-            fs::set_permissions(&secret, Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(&secret, Permissions::from_mode(0o000)).unwrap();
             go(&secret).refused(&["images/secret", "Permission denied"]);
         }
     });

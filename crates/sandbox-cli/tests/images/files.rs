@@ -19,8 +19,11 @@ fn needs(names: &[&str]) -> Value {
     json!(names.iter().map(of).collect::<Vec<_>>())
 }
 
+/// A file, its manifest, and what is in its tree: a file's content, or `""` for a directory.
+type Part<'a> = (&'a str, &'a Value, &'a [(&'a str, &'a str)]);
+
 /// Writes images with these manifests and files to a directory of their own, and gives it.
-fn parts(w: &World<'_>, images: &[(&str, &Value, &[(&str, &str)])]) -> String {
+fn parts(w: &World<'_>, images: &[Part<'_>]) -> String {
     let dir = w.host("images/parts");
     if dir.exists() {
         fs::remove_dir_all(&dir).unwrap();

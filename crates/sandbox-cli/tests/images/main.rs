@@ -6,6 +6,7 @@
     clippy::panic,
     reason = "tests fail by panicking"
 )]
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values, given as they are")]
 
 #[path = "../cli/fixture.rs"]
 #[allow(dead_code, reason = "shared with another suite")]
