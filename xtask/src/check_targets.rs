@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -14,10 +16,23 @@ use serde_json::Value;
 
 use crate::{Result, command, workspace};
 
-const EVERYWHERE: &[&str] =
-    &["sandbox-core", "sandbox-sys", "sandbox-chroot", "sandbox-cli", "sandboxlib"];
-const LINUX: &[&str] =
-    &["sandbox-core", "sandbox-sys", "sandbox-chroot", "sandbox-cli", "sandboxlib", "sandbox-luc"];
+const EVERYWHERE: &[&str] = &[
+    "sandbox-core",
+    "sandbox-sys",
+    "sandbox-chroot",
+    "sandbox-image",
+    "sandbox-cli",
+    "sandboxlib",
+];
+const LINUX: &[&str] = &[
+    "sandbox-core",
+    "sandbox-sys",
+    "sandbox-chroot",
+    "sandbox-image",
+    "sandbox-cli",
+    "sandboxlib",
+    "sandbox-luc",
+];
 
 const TARGETS: [(&str, &[&str]); 6] = [
     ("x86_64-apple-darwin", EVERYWHERE),
@@ -28,6 +43,17 @@ const TARGETS: [(&str, &[&str]); 6] = [
     ("riscv64gc-unknown-linux-gnu", LINUX),
 ];
 
+/// In place of a C compiler for the target, and of ar: makes the file that is asked for, with nothing in it.
+/// Build scripts of libraries that are written in C want one, and a check links none of that.
+const NO_COMPILER: &str = r#"#!/bin/sh
+while [ $# -gt 0 ]; do
+    [ "$1" = -o ] && : > "$2"
+    shift
+done
+"#;
+
+const COMPILER: &str = "no-compiler";
+
 const PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
 pub(crate) fn run(args: &[String]) -> Result {
@@ -37,6 +63,10 @@ pub(crate) fn run(args: &[String]) -> Result {
         _ => return Err("check-targets takes --required and nothing else".into()),
     };
     let target_dir = workspace::target_dir()?.join("cross");
+    fs::create_dir_all(&target_dir)?;
+    let compiler = target_dir.join(COMPILER);
+    fs::write(&compiler, NO_COMPILER)?;
+    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755))?;
     let sysroot = command::stdout(Command::new("rustc").args(["--print", "sysroot"]))?;
     let rustup = Path::new(sysroot.trim()).join("lib/rustlib");
     // Asked for once, and only if one of the targets takes it.
@@ -121,13 +151,12 @@ fn debian_cargo() -> Command {
     cargo
 }
 
-fn check(
-    cargo: &mut Command,
-    target: &str,
-    crates: &[&str],
-    target_dir: &PathBuf,
-) -> Result<Cells> {
+fn check(cargo: &mut Command, target: &str, crates: &[&str], target_dir: &Path) -> Result<Cells> {
     println!("checking {target}");
+    // Where the host is another platform, cc-rs reads these; build scripts' own code has a real one.
+    for name in ["TARGET_CC", "TARGET_AR"] {
+        cargo.env(name, target_dir.join(COMPILER));
+    }
     // sandbox-sys embeds its static init, which only a compiler for the target could build.
     cargo.env("SANDBOX_SYS_CHECK_ONLY", "1").args(["check", "--quiet", "--keep-going", "--locked"]);
     cargo.args(["--target", target, "--message-format=json-render-diagnostics"]);

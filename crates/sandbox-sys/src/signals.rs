@@ -118,19 +118,25 @@ mod linux {
 mod other {
     use super::Held;
     use std::io;
-    use std::os::fd::BorrowedFd;
+    use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::unix::net::UnixStream;
 
     /// Nothing: the command is in the caller's process group, and gets what it gets.
     #[derive(Debug)]
-    pub struct HeldSignals;
+    pub struct HeldSignals {
+        /// Never readable: nothing is written to the other end while this is there.
+        quiet: UnixStream,
+        _other_end: UnixStream,
+    }
 
     impl HeldSignals {
-        /// Never fails here.
+        /// A descriptor that nothing comes from.
         ///
         /// # Errors
-        /// None.
+        /// File descriptors have run out (socketpair(2)).
         pub fn hold() -> io::Result<Self> {
-            Ok(Self)
+            let (quiet, other_end) = UnixStream::pair()?;
+            Ok(Self { quiet, _other_end: other_end })
         }
 
         /// None.
@@ -149,6 +155,13 @@ mod other {
 
         pub(crate) fn take(&self) -> Vec<Held> {
             Vec::new()
+        }
+    }
+
+    impl AsFd for HeldSignals {
+        /// Never readable.
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.quiet.as_fd()
         }
     }
 }

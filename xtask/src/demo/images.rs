@@ -140,6 +140,8 @@ impl Maker {
         let partial = images.join(format!("partial-{}", self.file));
         remove(&partial)?;
         (self.make)(tree, &partial)?;
+        // umoci's layouts are their maker's alone.
+        command::run(Command::new("chmod").args(["-R", "a+rX"]).arg(&partial))?;
         fs::rename(&partial, &image)?;
         Ok(Ok(image))
     }

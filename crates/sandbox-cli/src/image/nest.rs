@@ -7,12 +7,9 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 
-use nix::fcntl::OFlag;
-use nix::unistd::pipe2;
 use sandbox_core::{
     CgroupView, CommandLine, Hostname, Input, Isolation, KeptCapabilities, Output, SandboxConfig,
     Standing, User, UserNamespace,
@@ -107,9 +104,8 @@ pub(super) fn start(
         }
         Ids::Subordinate(ranges) => {
             (config.user, config.user_namespace) = (User::Root, UserNamespace::Own);
-            let (gate, open) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
+            let (gate, open) = io::pipe()?;
             config.process.gates.ids_mapped = Some(gate.as_raw_fd());
-            let open = File::from(open);
             start_gated(&config, held, &mut |pid| {
                 ranges.map(pid)?;
                 Ok((&open).write_all(b"1")?)
