@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, open, openat, unlinkat};
+use rustix::io::retry_on_intr;
 
 use super::LoadError;
 use crate::archive::{Algorithm, Progress, Stream, StreamOptions};
-use crate::place::RunDir;
+use crate::place::{Mark, RunDir};
+use crate::unpack;
 
 /// How far the reading of a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,14 @@ impl Watch {
         let Some(stop) = &self.stop else { return false };
         let mut fds = [PollFd::new(stop, PollFlags::IN)];
         matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
+    }
+
+    /// Waits until a pipe has something to read, or ends, or it is to stop: a read could hang for ever.
+    fn wait(&self, pipe: &File) -> io::Result<()> {
+        let mut fds = vec![PollFd::new(pipe, PollFlags::IN)];
+        fds.extend(self.stop.as_ref().map(|stop| PollFd::new(stop, PollFlags::IN)));
+        retry_on_intr(|| poll(&mut fds, None))?;
+        if self.stopped() { Err(io::Error::other(Stopped)) } else { Ok(()) }
     }
 
     /// For one file, which is as long as this: an error once it is to stop.
@@ -76,6 +86,10 @@ pub(crate) struct Input {
     file: Arc<File>,
     path: PathBuf,
     size: u64,
+    /// The most bytes that are unpacked of it.
+    limit: u64,
+    /// How it was before any of it was read.
+    mark: Option<Mark>,
 }
 
 impl Input {
@@ -87,10 +101,13 @@ impl Input {
         watch: &Watch,
     ) -> Result<Self, LoadError> {
         let at = |source| LoadError::Open { path: path.to_owned(), source };
-        let file = File::open(path).map_err(at)?;
+        // A pipe is opened without waiting for who writes to it: that could not be stopped.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = open(path, flags, Mode::empty()).map_err(|error| at(error.into()))?;
+        let file = File::from(file);
         let metadata = file.metadata().map_err(at)?;
         if metadata.is_file() {
-            return Ok(Self::of(file, path, metadata.size()));
+            return Ok(Self::of(file, path, metadata.size(), limit));
         }
         if metadata.is_dir() {
             return Err(at(io::ErrorKind::IsADirectory.into()));
@@ -120,12 +137,18 @@ impl Input {
         let mut buffer = vec![0; 1 << 16];
         let mut size = 0;
         loop {
-            let count = reader
-                .read(&mut buffer)
-                .map_err(|source| LoadError::Open { path: path.to_owned(), source })?;
+            watch.wait(reader.get_ref()).map_err(|error| match error {
+                error if error.get_ref().is_some() => LoadError::Interrupted,
+                source => LoadError::Open { path: path.to_owned(), source },
+            })?;
+            let count = match reader.read(&mut buffer) {
+                // Somebody else has read it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                read => read.map_err(|source| LoadError::Open { path: path.to_owned(), source })?,
+            };
             let some = buffer.get(..count).unwrap_or_default();
             if some.is_empty() {
-                return Ok(Self::of(copy, path, size));
+                return Ok(Self::of(copy, path, size, limit));
             }
             copy.write_all(some).map_err(spool)?;
             size += count as u64;
@@ -137,8 +160,9 @@ impl Input {
         }
     }
 
-    fn of(file: File, path: &Path, size: u64) -> Self {
-        Self { file: Arc::new(file), path: path.to_owned(), size }
+    fn of(file: File, path: &Path, size: u64, limit: u64) -> Self {
+        let mark = Mark::of(&file);
+        Self { file: Arc::new(file), path: path.to_owned(), size, limit, mark }
     }
 
     /// As it was given.
@@ -158,6 +182,11 @@ impl Input {
         &self.file
     }
 
+    /// How it was before.
+    pub(crate) fn mark(&self) -> Option<&Mark> {
+        self.mark.as_ref()
+    }
+
     /// All of its bytes, from the first.
     pub(crate) fn bytes(&self) -> FromStart {
         FromStart { file: self.file.clone(), at: 0 }
@@ -170,8 +199,14 @@ impl Input {
         digest: Option<Algorithm>,
     ) -> Result<Stream, LoadError> {
         let progress = watch.of(&self.path.display().to_string(), Some(self.size));
-        let options =
-            StreamOptions { digest, progress: Some(progress), ..StreamOptions::default() };
+        // What is read over counts for no other limit, nor do zeros after the end.
+        let max_bytes = Some(unpack::Budget::stream_limit(self.limit));
+        let options = StreamOptions {
+            digest,
+            progress: Some(progress),
+            max_bytes,
+            ..StreamOptions::default()
+        };
         Stream::new(self.bytes(), options).map_err(|error| self.failed(error))
     }
 
