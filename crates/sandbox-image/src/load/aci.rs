@@ -37,8 +37,12 @@ impl Loader<'_> {
         let tree = Store::new(self.image_path.to_vec(), &files).resolve(image)?;
         let layers = layers(&tree);
         let key = |cache: &Cache| files.key(cache, &layers);
-        let made = self.made(&key, &|root| files.unpack(root, &layers))?;
-        let Made { root, entry, id, lost, .. } = made;
+        let made = self.made(&path, &key, &|root| files.unpack(root, &layers))?;
+        let Made { root, entry, id, manifest: unpacked, lost } = made;
+        // What it runs is to be from the same image as the tree, whose ID is checked.
+        if unpacked != Some(Digest::of(Algorithm::Sha512, &bytes)) {
+            return Err(LoadError::Changed { path });
+        }
         Ok(Loaded {
             kind: Kind::Aci,
             runs: Runs::App(app.into()),
@@ -156,12 +160,7 @@ impl Files<'_> {
     /// The IDs of all layers, as one.
     fn key(&self, cache: &Cache, layers: &[Layer<'_, Image>]) -> Result<String, LoadError> {
         let id = |layer| self.of_layer(layer, |input| self.loader.digest(input, Some(cache)));
-        let mut ids = layers.iter().map(id).collect::<Result<Vec<_>, _>>()?;
-        if ids.len() > 1 {
-            let text = ids.iter().map(Digest::appc).collect::<Vec<_>>().join("\n");
-            ids = vec![Digest::of(Algorithm::Sha512, text.as_bytes())];
-        }
-        Ok(ids.first().map(Digest::appc).unwrap_or_default())
+        Ok(as_one(&layers.iter().map(id).collect::<Result<Vec<_>, _>>()?))
     }
 
     /// Unpacks all layers, and gives the ID of the last, the image itself.
@@ -173,25 +172,29 @@ impl Files<'_> {
             ..self.loader.unpack.clone()
         };
         let mut unpacker = Unpacker::new(root, options);
-        let mut id = None;
+        let (mut ids, mut manifest) = (Vec::new(), None);
         for layer in layers {
-            id = Some(self.of_layer(layer, |input| {
-                let found = self.layer(input, &layer.filter, &mut unpacker)?;
-                self.loader.learn(input, &found);
-                Ok(found)
-            })?);
+            let (id, own) = self.of_layer(layer, |input| {
+                let (id, own) = self.layer(input, &layer.filter, &mut unpacker)?;
+                self.loader.learn(input, &id);
+                Ok((id, own))
+            })?;
+            ids.push(id);
+            manifest = Some(own);
         }
         let report =
             unpacker.finish().map_err(|error| LoadError::unpack(self.top.path(), error))?;
-        Ok(Unpacked { report, id })
+        let key = as_one(&ids);
+        Ok(Unpacked { report, id: ids.pop(), key, manifest })
     }
 
+    /// Unpacks one, and gives its ID and the digest of its manifest.
     fn layer(
         &self,
         input: &Input,
         filter: &Filter,
         unpacker: &mut Unpacker,
-    ) -> Result<Digest, LoadError> {
+    ) -> Result<(Digest, Digest), LoadError> {
         let stream = input.stream(&self.loader.watch, Some(Algorithm::Sha512))?;
         let mut entries = Entries::new(stream, Limits::default());
         let (mut places, mut misplaced) = (Layout::new(), None);
@@ -202,6 +205,7 @@ impl Files<'_> {
             match places.entry(&entry.path, kind(entry)) {
                 Ok(Place::Inside(path)) if filter.keeps(&path) => Choice::Strip(1),
                 Ok(Place::Root) => Choice::Strip(1),
+                Ok(Place::Manifest) => Choice::Capture(MAX_MANIFEST as u64),
                 Ok(_) => Choice::Skip,
                 Err(error) => {
                     misplaced = Some(error);
@@ -214,19 +218,33 @@ impl Files<'_> {
             Some(error) => Err(error),
             None => places.finish(),
         };
-        let applied = applied.map(drop).map_err(|error| LoadError::unpack(input.path(), error));
-        match (applied, layout) {
+        let applied = applied.map_err(|error| LoadError::unpack(input.path(), error));
+        let captured = match (applied, layout) {
             // That something is missing follows from any other error.
             (Err(error), Err(LayoutError::Missing { .. }) | Ok(())) => return Err(error),
             (_, Err(error)) => {
                 let (path, source) = (input.path().to_owned(), error.into());
                 return Err(LoadError::Layout { path, source });
             }
-            (Ok(()), Ok(())) => {}
-        }
+            (Ok(captured), Ok(())) => captured,
+        };
+        // There is one, and no more is captured: the layout says so.
+        let manifest = captured.into_values().next().unwrap_or_default();
+        let manifest = Digest::of(Algorithm::Sha512, &manifest);
         let stream = entries.finish().map_err(|error| input.failed(error))?;
         let totals = stream.finish().map_err(|error| input.failed(error))?;
-        totals.digest.ok_or(LoadError::Interrupted)
+        Ok((totals.digest.ok_or(LoadError::Interrupted)?, manifest))
+    }
+}
+
+/// What a tree of several layers is known by.
+fn as_one(ids: &[Digest]) -> String {
+    match ids {
+        [id] => id.appc(),
+        ids => {
+            let text = ids.iter().map(Digest::appc).collect::<Vec<_>>().join("\n");
+            Digest::of(Algorithm::Sha512, text.as_bytes()).appc()
+        }
     }
 }
 

@@ -108,6 +108,12 @@ pub enum LoadError {
         /// Where it was looked for.
         places: Vec<PathBuf>,
     },
+    /// It was changed between two readings.
+    #[error("image {}: it was changed while it was read: run it again once nobody writes to it", .path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is another image than was asked for.
     #[error("image {}: its ID is {found}, not {wanted}: it is another image, or was changed", .path.display())]
     OtherImage {

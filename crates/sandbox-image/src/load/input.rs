@@ -8,16 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, Mode, OFlags, open, openat, unlinkat};
+use rustix::io::retry_on_intr;
 
 use super::LoadError;
 use crate::archive::{Algorithm, Progress, Stream, StreamOptions};
-use crate::place::RunDir;
-
-/// What an archive may have beside the content of files, in bytes: for a million entries a header, an extended
-/// one and padding each.
-const OVERHEAD: u64 = 2 << 30;
+use crate::place::{Mark, RunDir};
+use crate::unpack;
 
 /// How far the reading of a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,14 +47,12 @@ impl Watch {
         matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
     }
 
-    /// Waits until a file can be read, or has ended, or it is to stop.
-    fn wait_for(&self, file: &File) -> Result<(), Errno> {
-        let mut fds = vec![PollFd::new(file, PollFlags::IN)];
+    /// Waits until a pipe has something to read, or ends, or it is to stop: a read could hang for ever.
+    fn wait(&self, pipe: &File) -> io::Result<()> {
+        let mut fds = vec![PollFd::new(pipe, PollFlags::IN)];
         fds.extend(self.stop.as_ref().map(|stop| PollFd::new(stop, PollFlags::IN)));
-        match poll(&mut fds, None) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error),
-        }
+        retry_on_intr(|| poll(&mut fds, None))?;
+        if self.stopped() { Err(io::Error::other(Stopped)) } else { Ok(()) }
     }
 
     /// For one file, which is as long as this: an error once it is to stop.
@@ -91,8 +86,10 @@ pub(crate) struct Input {
     file: Arc<File>,
     path: PathBuf,
     size: u64,
-    /// The most content that is unpacked.
+    /// The most bytes that are unpacked of it.
     limit: u64,
+    /// How it was before any of it was read.
+    mark: Option<Mark>,
 }
 
 impl Input {
@@ -104,10 +101,9 @@ impl Input {
         watch: &Watch,
     ) -> Result<Self, LoadError> {
         let at = |source| LoadError::Open { path: path.to_owned(), source };
-        // A pipe that nobody writes to yet is opened as well, and waited for where a signal ends it.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file =
-            rustix::fs::open(path, flags, Mode::empty()).map_err(|error| at(error.into()))?;
+        // A pipe is opened without waiting for who writes to it: that could not be stopped.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = open(path, flags, Mode::empty()).map_err(|error| at(error.into()))?;
         let file = File::from(file);
         let metadata = file.metadata().map_err(at)?;
         if metadata.is_file() {
@@ -140,15 +136,15 @@ impl Input {
         let mut reader = from.take(limit.saturating_add(1));
         let mut buffer = vec![0; 1 << 16];
         let mut size = 0;
-        let read = |source| LoadError::Open { path: path.to_owned(), source };
         loop {
-            watch.wait_for(reader.get_ref()).map_err(|error| read(error.into()))?;
-            if watch.stopped() {
-                return Err(LoadError::Interrupted);
-            }
+            watch.wait(reader.get_ref()).map_err(|error| match error {
+                error if error.get_ref().is_some() => LoadError::Interrupted,
+                source => LoadError::Open { path: path.to_owned(), source },
+            })?;
             let count = match reader.read(&mut buffer) {
+                // Somebody else has read it meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                count => count.map_err(read)?,
+                read => read.map_err(|source| LoadError::Open { path: path.to_owned(), source })?,
             };
             let some = buffer.get(..count).unwrap_or_default();
             if some.is_empty() {
@@ -165,7 +161,8 @@ impl Input {
     }
 
     fn of(file: File, path: &Path, size: u64, limit: u64) -> Self {
-        Self { file: Arc::new(file), path: path.to_owned(), size, limit }
+        let mark = Mark::of(&file);
+        Self { file: Arc::new(file), path: path.to_owned(), size, limit, mark }
     }
 
     /// As it was given.
@@ -185,6 +182,11 @@ impl Input {
         &self.file
     }
 
+    /// How it was before.
+    pub(crate) fn mark(&self) -> Option<&Mark> {
+        self.mark.as_ref()
+    }
+
     /// All of its bytes, from the first.
     pub(crate) fn bytes(&self) -> FromStart {
         FromStart { file: self.file.clone(), at: 0 }
@@ -197,10 +199,12 @@ impl Input {
         digest: Option<Algorithm>,
     ) -> Result<Stream, LoadError> {
         let progress = watch.of(&self.path.display().to_string(), Some(self.size));
+        // What is read over counts for no other limit, nor do zeros after the end.
+        let max_bytes = Some(unpack::Budget::stream_limit(self.limit));
         let options = StreamOptions {
             digest,
             progress: Some(progress),
-            max_bytes: Some(self.limit.saturating_add(OVERHEAD)),
+            max_bytes,
             ..StreamOptions::default()
         };
         Stream::new(self.bytes(), options).map_err(|error| self.failed(error))

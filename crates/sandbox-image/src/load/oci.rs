@@ -58,9 +58,11 @@ impl Loader<'_> {
                 ..self.unpack.clone()
             };
             let report = layout.unpack(&image, root, options, Some(progress)).map_err(failed)?;
-            Ok(Unpacked { report, id: Some(image.digest.clone()) })
+            // What is unpacked is what this digest says, down to the last byte.
+            let (id, key) = (Some(image.digest.clone()), image.digest.appc());
+            Ok(Unpacked { report, id, key, manifest: None })
         };
-        let Made { root, entry, lost, .. } = self.made(&key, &unpack)?;
+        let Made { root, entry, lost, .. } = self.made(path, &key, &unpack)?;
         let mut rules = Rules::oci();
         rules.missing_directory = match image.run.working_directory {
             WorkingDirectory::Made => MissingDirectory::Made,

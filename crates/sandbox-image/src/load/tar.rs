@@ -31,9 +31,13 @@ impl Loader<'_> {
             let report = unpacker.finish().map_err(failed)?;
             let stream = entries.finish().map_err(|error| input.failed(error))?;
             let id = stream.finish().map_err(|error| input.failed(error))?.digest;
-            Ok(Unpacked { report, id })
+            if let Some(id) = &id {
+                self.learn(input, id);
+            }
+            let key = id.as_ref().map(Digest::appc).unwrap_or_default();
+            Ok(Unpacked { report, id, key, manifest: None })
         };
-        let Made { root, entry, id, lost, .. } = self.made(&key, &unpack)?;
+        let Made { root, entry, id, lost, .. } = self.made(input.path(), &key, &unpack)?;
         Ok(Loaded {
             kind: Kind::Tar,
             runs: Runs::Nothing,
@@ -64,8 +68,8 @@ impl Loader<'_> {
 
     /// Lets the cache know.
     pub(super) fn learn(&self, input: &Input, digest: &Digest) {
-        if let Some(cache) = self.cache {
-            cache.learn(input.file(), &digest.appc());
+        if let (Some(cache), Some(mark)) = (self.cache, input.mark()) {
+            cache.learn(input.file(), mark, &digest.appc());
         }
     }
 }

@@ -11,7 +11,7 @@ use super::media::{self, Kind};
 use super::platform::Platform;
 use super::types::{Descriptor, ImageConfig};
 use crate::archive::{Digest, Entries, Limits, Progress, Stream, StreamOptions};
-use crate::unpack::{Choice, Options, Report, Unpacker};
+use crate::unpack::{Budget, Choice, Options, Report, Unpacker};
 
 /// An image for one platform.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,8 +83,9 @@ impl Layout {
     /// # Errors
     /// A layer is missing.
     pub fn stored_bytes(&self, image: &Image) -> Result<u64, OciError> {
-        let sizes = image.layers.iter().map(|layer| Ok(self.layer(layer)?.size));
-        sizes.sum::<Result<u64, OciError>>()
+        // Files with holes can be so long that their sum is no number.
+        let add = |sum: u64, layer| Ok(sum.saturating_add(self.layer(layer)?.size));
+        image.layers.iter().try_fold(0, add)
     }
 
     /// Unpacks an image's layers, one over the other, below `root`: an empty directory, opened for
@@ -104,8 +105,8 @@ impl Layout {
         progress: Option<Progress>,
     ) -> Result<Report, OciError> {
         let progress = progress.map(|progress| Arc::new(Mutex::new(progress)));
-        // Headers and padding come on top of content; this ends what has nothing else.
-        let max_bytes = options.budget.max_bytes().saturating_mul(2).saturating_add(1 << 30);
+        // This ends what has nothing but headers and padding.
+        let max_bytes = Budget::stream_limit(options.budget.max_bytes());
         let mut unpacker = Unpacker::new(root, options);
         let mut before = 0_u64;
         for (layer, diff_id) in image.layers.iter().zip(&image.diff_ids) {

@@ -63,7 +63,13 @@ pub(super) fn open_directory(parent: impl AsFd, name: &CStr) -> Result<OwnedFd> 
     rustix::io::retry_on_intr(|| fs::openat(parent.as_fd(), name, READ, Mode::empty()))
 }
 
-/// The same, but where a mount begins the answer is EXDEV. One without permission bits is given some, if
+/// The same, but where a mount begins the answer is EXDEV, and whose file system it is is not asked: it
+/// might never answer.
+pub(super) fn open_here(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
+    open(parent, name, READ)
+}
+
+/// The same. One without permission bits is given some, if
 /// it is the caller's.
 pub(super) fn enter(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
     match open(parent, name, READ) {

@@ -16,10 +16,23 @@ const LONGEST: u64 = 160;
 /// A file that was changed a moment ago can be changed once more with the same time.
 const SETTLED: i64 = 2;
 
+/// How a file was before it was read.
+#[derive(Debug)]
+pub struct Mark(CString);
+
+impl Mark {
+    /// Of a file that is about to be read. `None`: it was changed just now, and could be again with the
+    /// same time.
+    pub fn of(file: &File) -> Option<Self> {
+        name(file).map(Self)
+    }
+}
+
 impl Cache {
     /// The digest that was noted for a file which has been neither written nor replaced since: its
     /// device, inode, size, and times of modification and status change (stat(2)) are the same. The
-    /// last of these nobody can set.
+    /// last of these nobody can set. It is a hint, not a proof: who has mapped a file into memory can
+    /// write to it without a change of these.
     pub fn known(&self, file: &File) -> Option<String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let note = fs::openat(&self.base.fd, name(file)?, flags, Mode::empty()).ok()?;
@@ -31,9 +44,12 @@ impl Cache {
         Some(digest)
     }
 
-    /// Notes a file's digest. Where that is not possible, the file is read once more the next time.
-    pub fn learn(&self, file: &File, digest: &str) {
-        let _ = name(file).and_then(|name| self.note(&name, digest));
+    /// Notes the digest of what was read of a file after it had been marked. A file that has been changed
+    /// since is not noted: nobody knows which of its bytes were read. Where it is not noted, the file
+    /// is read once more the next time.
+    pub fn learn(&self, file: &File, before: &Mark, digest: &str) {
+        let _ =
+            name(file).filter(|name| *name == before.0).and_then(|name| self.note(&name, digest));
     }
 
     fn note(&self, name: &CString, digest: &str) -> Option<()> {

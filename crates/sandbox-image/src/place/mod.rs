@@ -18,6 +18,7 @@ mod sweep;
 pub use cache::{Cache, Found, Key};
 pub use entry::{Entry, Filling};
 pub use error::{KeyField, Left, PlaceError, RemoveError, Step};
+pub use known::Mark;
 pub use overlay::{Upper, upper};
 pub use private::Leftover;
 pub use prune::{Keep, Pruned};

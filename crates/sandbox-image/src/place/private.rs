@@ -147,17 +147,22 @@ pub struct Leftover<'a> {
 }
 
 impl<'a> Leftover<'a> {
-    /// Claims a directory. `None`: somebody uses it, it is not the caller's, it is no directory (a
-    /// symbolic link to one is none), or it is gone.
+    /// Claims a directory. `None`: somebody uses it, it is not the caller's alone (mode 0700), it is no
+    /// directory (a symbolic link to one is none, nor is a mount), or it is gone.
     ///
     /// # Errors
     /// A system call fails for another reason.
     pub fn claim(parent: BorrowedFd<'a>, name: &CStr) -> std::io::Result<Option<Self>> {
-        let lock = match beneath::open_directory(parent, name) {
+        let lock = match beneath::open_here(parent, name) {
             Ok(fd) => fd,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::MLINK | Errno::ACCESS) => {
-                return Ok(None);
-            }
+            Err(
+                Errno::NOENT
+                | Errno::NOTDIR
+                | Errno::LOOP
+                | Errno::MLINK
+                | Errno::ACCESS
+                | Errno::XDEV,
+            ) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         Ok(Self::of(parent, name, lock)?)
@@ -165,7 +170,10 @@ impl<'a> Leftover<'a> {
 
     /// The same, of one that has been opened.
     fn of(parent: BorrowedFd<'a>, name: &CStr, lock: OwnedFd) -> Result<Option<Self>, Errno> {
-        if fs::fstat(&lock)?.st_uid != rustix::process::geteuid().as_raw()
+        let stat = fs::fstat(&lock)?;
+        // Another directory of the caller's, to which somebody could give such a name, has another mode.
+        if stat.st_uid != rustix::process::geteuid().as_raw()
+            || beneath::permissions(&stat) != 0o700
             || self::lock(&lock, FlockOperation::NonBlockingLockExclusive)? == Lock::Taken
             // Its user may have removed or renamed it before the lock was ours.
             || !is_still(parent, name, &lock)?

@@ -136,8 +136,21 @@ impl Walk<'_> {
         Ok(FileType::from_raw_mode(stat.st_mode))
     }
 
-    fn enter(&self, name: &CStr) -> Result<Frame, Errno> {
-        Frame::new(name, beneath::enter(self.here()?, name)?)
+    fn enter(&mut self, name: &CStr) -> Result<Frame, Errno> {
+        loop {
+            match beneath::enter(self.here()?, name).and_then(|fd| Frame::new(name, fd)) {
+                // The caller may have few descriptors, or need them.
+                Err(Errno::MFILE | Errno::NFILE) if self.close_one() => {}
+                entered => return entered,
+            }
+        }
+    }
+
+    /// Closes the highest directory that is open, other than the one that is being emptied.
+    fn close_one(&mut self) -> bool {
+        let above = self.frames.split_last_mut().map(|(_, above)| above);
+        let mut streams = above.into_iter().flatten().map(|frame| &mut frame.stream);
+        streams.find(|stream| stream.is_some()).is_some_and(|stream| stream.take().is_some())
     }
 
     /// Removes an entry of the directory, or if it is one itself goes down to it.

@@ -37,8 +37,8 @@ pub struct Swept {
 }
 
 /// Removes what runs of this user have left in `base`, as [`RunDir::new`](super::RunDir::new) takes it:
-/// directories with such a name that are the caller's and whose lock can be had. Those of others and of
-/// live runs are not touched. Where there is none, this reads the base and no more.
+/// directories with such a name that are the caller's alone and whose lock can be had. Those of others, of
+/// live runs and mounts are not touched. Where there is none, this reads the base and no more.
 ///
 /// # Errors
 /// The base cannot be read.
@@ -55,6 +55,8 @@ pub(super) fn sweep_in(base: &Base, prefix: &str, budget: Budget) -> Result<Swep
         let path = base.join(&name);
         let leftover = match Leftover::claim(base.fd.as_fd(), &name) {
             Ok(Some(leftover)) => leftover,
+            // Others can make as many such names as they like.
+            Ok(None) if until.is_some_and(|until| Instant::now() >= until) => break,
             Ok(None) => continue,
             Err(source) => {
                 swept.failed.push(PlaceError::Call { step: Step::Lock, path, source });

@@ -144,6 +144,12 @@ impl Budget {
         Self { max_bytes, used: Arc::default(), files: Arc::default() }
     }
 
+    /// The most bytes that an archive may have of which so many are unpacked: headers and padding come
+    /// on top of content.
+    pub(crate) fn stream_limit(max_bytes: u64) -> u64 {
+        max_bytes.saturating_mul(2).saturating_add(1 << 30)
+    }
+
     /// The most bytes.
     pub fn max_bytes(&self) -> u64 {
         self.max_bytes

@@ -23,6 +23,7 @@ fn child() {
         "remove deep" => remove::deep_child(directory),
         "remove many" => remove::many_child(directory),
         "remove mounts" => remove::mounts_child(directory),
+        "run mount" => run::mount_child(directory),
         "run live" => run::live_child(directory),
         "run stress" => run::stress_child(directory, false),
         "run sweeps" => run::stress_child(directory, true),

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::child;
 
 /// In its own mount namespace, which is gone with the child.
-const APART: [&str; 4] = ["unshare", "--mount", "--propagation", "private"];
+pub(crate) const APART: [&str; 4] = ["unshare", "--mount", "--propagation", "private"];
 
 /// Makes a directory and those that lead to it.
 fn directory(path: PathBuf) -> PathBuf {
@@ -143,7 +143,7 @@ fn deeper_than_paths_and_descriptors_go() {
 }
 
 pub(crate) fn deep_child(temp: &Path) {
-    let few = Rlimit { current: Some(60), ..getrlimit(Resource::Nofile) };
+    let few = Rlimit { current: Some(16), ..getrlimit(Resource::Nofile) };
     setrlimit(Resource::Nofile, few).unwrap();
     remove(temp, "tree").unwrap();
 }

@@ -12,6 +12,7 @@ use sandbox_testkit::fixture::{PLAIN_USER, skip};
 use tempfile::TempDir;
 
 use crate::child::{self, Live};
+use crate::remove::APART;
 
 fn swept(base: &Path) -> Swept {
     // Time enough for a busy disk.
@@ -26,6 +27,7 @@ fn dead(base: &Path, letter: char) -> PathBuf {
     let path = base.join(format!("run-sandbox.{}", letter.to_string().repeat(12)));
     fs::create_dir_all(path.join("rootfs/etc")).unwrap();
     fs::write(path.join("rootfs/etc/passwd"), "root").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
     path
 }
 
@@ -129,6 +131,41 @@ fn only_what_is_a_dead_run_of_the_caller_is_swept() {
     assert_eq!(swept(base.path()).removed, [ours]);
     assert_eq!(fs::read_dir(base.path()).unwrap().count(), left);
     assert!(outside.path().join("canary").exists());
+}
+
+/// Whoever can write to the base could have named it so, to have the caller remove it.
+#[test]
+fn a_directory_of_another_mode_is_no_run() {
+    let base = TempDir::new().unwrap();
+    let path = dead(base.path(), 'a');
+    for mode in [0o755, 0o777, 0o1700] {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        assert!(swept(base.path()).removed.is_empty(), "{mode:o}");
+        assert!(path.join("rootfs/etc/passwd").exists());
+    }
+    fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(swept(base.path()).removed, [path]);
+}
+
+/// Whose file system it is might never answer.
+#[test]
+fn a_mount_is_no_run() {
+    if !geteuid().is_root() || !child::works(&APART) {
+        return skip("image", "a mount among runs: no root, or no unshare").unwrap();
+    }
+    let base = TempDir::new().unwrap();
+    let mount = dead(base.path(), 'b');
+    child::run(&APART, "run mount", base.path());
+    assert!(mount.exists());
+    assert_eq!(swept(base.path()).removed, [mount]);
+}
+
+pub(crate) fn mount_child(base: &Path) {
+    let (ours, mount) = (dead(base, 'a'), base.join("run-sandbox.bbbbbbbbbbbb"));
+    let status = Command::new("mount").arg("--bind").args([&mount, &mount]).status();
+    assert!(status.unwrap().success());
+    assert_eq!(swept(base).removed, [ours]);
+    assert!(mount.join("rootfs/etc/passwd").exists());
 }
 
 #[test]
