@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::archive::{Archive, script};
 use crate::world::{World, for_everyone, says};
 
-const SOON: Duration = Duration::from_secs(5);
+/// Longer than it ever takes, however busy the machine is.
+const SOON: Duration = Duration::from_mins(1);
 const TICK: Duration = Duration::from_millis(10);
 
 /// What has to become true.

@@ -205,7 +205,7 @@ impl Files<'_> {
             match places.entry(&entry.path, kind(entry)) {
                 Ok(Place::Inside(path)) if filter.keeps(&path) => Choice::Strip(1),
                 Ok(Place::Root) => Choice::Strip(1),
-                Ok(Place::Manifest) => Choice::Capture(MAX_MANIFEST as u64),
+                Ok(Place::Manifest) => Choice::Capture(MAX_MANIFEST),
                 Ok(_) => Choice::Skip,
                 Err(error) => {
                     misplaced = Some(error);

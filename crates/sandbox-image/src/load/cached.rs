@@ -120,11 +120,8 @@ fn alike(lower: &OwnedFd, upper: &OwnedFd) -> Result<(), Errno> {
     fs::fchmod(upper, Mode::from_raw_mode(like.st_mode))?;
     let time = |seconds, nanoseconds| Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
     let times = Timestamps {
-        last_access: time(like.st_atime.into(), like.st_atime_nsec.try_into().unwrap_or_default()),
-        last_modification: time(
-            like.st_mtime.into(),
-            like.st_mtime_nsec.try_into().unwrap_or_default(),
-        ),
+        last_access: time(like.st_atime, like.st_atime_nsec.try_into().unwrap_or_default()),
+        last_modification: time(like.st_mtime, like.st_mtime_nsec.try_into().unwrap_or_default()),
     };
     fs::futimens(upper, &times)
 }
