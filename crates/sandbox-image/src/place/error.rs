@@ -1,5 +1,6 @@
 //! What can go wrong where images are put.
 
+use rustix::io::Errno;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -222,6 +223,19 @@ pub enum Left {
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+impl Left {
+    /// What the kernel says of such things, where no more is wanted.
+    pub(crate) fn errno(&self) -> Errno {
+        match self {
+            Self::Mount { .. } => Errno::BUSY,
+            Self::Immutable { .. } => Errno::PERM,
+            Self::Moved { .. } => Errno::AGAIN,
+            Self::Late { .. } => Errno::TIMEDOUT,
+            Self::Call { source, .. } => Errno::from_io_error(source).unwrap_or(Errno::IO),
+        }
+    }
 }
 
 /// The end of a message about the first of some.

@@ -73,6 +73,19 @@ impl NameSet {
         }
     }
 
+    /// Whether it has a name, or a directory that this is in.
+    pub(super) fn contains_any(&self, mut name: &[u8]) -> bool {
+        loop {
+            if self.contains(name) {
+                return true;
+            }
+            if name.is_empty() {
+                return false;
+            }
+            name = split(name).0;
+        }
+    }
+
     pub(super) fn contains(&self, name: &[u8]) -> bool {
         !self.hashes.is_empty() && self.hashes.contains(&self.state.hash_one(name))
     }

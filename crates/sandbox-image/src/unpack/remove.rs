@@ -1,39 +1,39 @@
-//! Removing what is below a directory, by descriptors.
+//! Removing what an entry replaces, and what a layer hides.
 
+use std::ffi::OsStr;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{AtFlags, Dir, FileType, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, statat};
 use rustix::io::Errno;
 
 use super::names::NameSet;
 use super::tree::open_at;
+use crate::place::remove_tree;
 
-/// Directories inside one another; each takes a descriptor while it is emptied.
+/// Directories inside one another that are kept; each takes a descriptor while it is looked through.
 const DEPTH: usize = 256;
 
 /// Removes `name` and all that is in it. It is no error if it isn't there.
 pub(super) fn remove(directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-    remove_below(directory, name, DEPTH)
+    remove_tree(directory, OsStr::from_bytes(name)).map_err(|error| error.first.errno())
 }
 
-fn remove_below(directory: BorrowedFd<'_>, name: &[u8], depth: usize) -> Result<(), Errno> {
-    match unlinkat(directory, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        // Linux says EISDIR, POSIX EPERM.
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(error) => return Err(error),
-    }
-    empty(directory, name, depth, &mut |below, name, depth| remove_below(below, name, depth))?;
-    unlinkat(directory, name, AtFlags::REMOVEDIR)
+/// What stays.
+pub(super) struct Kept<'a> {
+    /// Names that a layer has put there, and the directories that these are in.
+    pub(super) put: &'a NameSet,
+    /// Directories that have nothing else.
+    pub(super) all: &'a NameSet,
 }
 
-/// Removes what is below the directory `name`, whose path in the image is `path`, except for what is in
-/// `kept`.
+/// Removes what is below the directory `name`, whose path in the image is `path`, except for what is
+/// kept.
 pub(super) fn remove_others(
     directory: BorrowedFd<'_>,
     name: &[u8],
     path: &[u8],
-    kept: &NameSet,
+    kept: &Kept<'_>,
 ) -> Result<(), Errno> {
     others_below(directory, name, path, kept, DEPTH)
 }
@@ -42,39 +42,25 @@ fn others_below(
     directory: BorrowedFd<'_>,
     name: &[u8],
     path: &[u8],
-    kept: &NameSet,
+    kept: &Kept<'_>,
     depth: usize,
-) -> Result<(), Errno> {
-    empty(directory, name, depth, &mut |below, name, depth| {
-        let path = if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() };
-        if !kept.contains(&path) {
-            return remove_below(below, name, depth);
-        }
-        let stat = rustix::fs::statat(below, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-            return others_below(below, name, &path, kept, depth);
-        }
-        Ok(())
-    })
-}
-
-/// Is given a directory, a name in it, and how much deeper it may go.
-type Each<'a> = dyn FnMut(BorrowedFd<'_>, &[u8], usize) -> Result<(), Errno> + 'a;
-
-/// Calls `each` for all that is in the directory `name`.
-fn empty(
-    directory: BorrowedFd<'_>,
-    name: &[u8],
-    depth: usize,
-    each: &mut Each<'_>,
 ) -> Result<(), Errno> {
     let depth = depth.checked_sub(1).ok_or(Errno::NAMETOOLONG)?;
     let mut entries = Dir::new(open_at(directory, name)?)?;
     while let Some(entry) = entries.read() {
         let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            each(entries.fd()?, name, depth)?;
+        let (below, name) = (entries.fd()?, entry.file_name().to_bytes());
+        let path = if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() };
+        if matches!(name, b"." | b"..") || kept.all.contains(&path) {
+            continue;
+        }
+        if !kept.put.contains(&path) {
+            remove(below, name)?;
+            continue;
+        }
+        let stat = statat(below, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+            others_below(below, name, &path, kept, depth)?;
         }
     }
     Ok(())

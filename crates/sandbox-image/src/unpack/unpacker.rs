@@ -10,7 +10,7 @@ use super::directories::Directories;
 use super::error::failed;
 use super::make::Maker;
 use super::names::{NameSet, clean, split, strip};
-use super::remove::{remove, remove_others};
+use super::remove::{Kept, remove, remove_others};
 use super::tree::Tree;
 use super::whiteout::{Whiteout, whiteout};
 use super::{Duplicates, Error, Options, Report, Whiteouts};
@@ -49,6 +49,9 @@ struct Layer {
     excluded: NameSet,
     /// Names that it has put there, and the directories that these are in.
     put: NameSet,
+    /// Directories that have nothing of lower layers any more: they are looked through once, however
+    /// often that is asked for.
+    opaque: NameSet,
     captured: Captured,
 }
 
@@ -121,9 +124,9 @@ impl Unpacker {
         match if layered { whiteout(path)? } else { Whiteout::No } {
             Whiteout::No => {}
             Whiteout::Ignored => return Ok(()),
-            Whiteout::Name(hidden) => return self.hide(&hidden, &layer.put, &entry.path),
+            Whiteout::Name(hidden) => return self.hide(&hidden, layer, &entry.path),
             Whiteout::Opaque(directory) => {
-                return self.hide_others(&directory, &layer.put, &entry.path);
+                return self.hide_others(&directory, layer, &entry.path);
             }
         }
         let target = match &entry.kind {
@@ -185,9 +188,9 @@ impl Unpacker {
     }
 
     /// Removes what lower layers have put at `path`.
-    fn hide(&mut self, path: &[u8], put: &NameSet, entry: &[u8]) -> Result<(), Error> {
-        if put.contains(path) {
-            return self.hide_others(path, put, entry);
+    fn hide(&mut self, path: &[u8], layer: &mut Layer, entry: &[u8]) -> Result<(), Error> {
+        if layer.put.contains(path) {
+            return self.hide_others(path, layer, entry);
         }
         let directory = match self.maker.tree.parent(path) {
             Ok(directory) => directory,
@@ -201,7 +204,10 @@ impl Unpacker {
     }
 
     /// Removes what lower layers have put below `path`.
-    fn hide_others(&mut self, path: &[u8], put: &NameSet, entry: &[u8]) -> Result<(), Error> {
+    fn hide_others(&mut self, path: &[u8], layer: &mut Layer, entry: &[u8]) -> Result<(), Error> {
+        if layer.opaque.contains_any(path) {
+            return Ok(());
+        }
         let action = "remove what it hides";
         let name: &[u8] = if path.is_empty() { b"." } else { split(path).1 };
         let directory = match self.maker.tree.parent(path) {
@@ -209,9 +215,10 @@ impl Unpacker {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
             Err(error) => return Err(failed(entry, action)(error)),
         };
-        match remove_others(directory, name, path, put) {
+        match remove_others(directory, name, path, &Kept { put: &layer.put, all: &layer.opaque }) {
+            Ok(()) => drop(layer.opaque.insert(path)),
             // There is no such directory, or this layer has put something else there.
-            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
             Err(error) => return Err(failed(entry, action)(error)),
         }
         self.maker.tree.forget();

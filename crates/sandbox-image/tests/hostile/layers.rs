@@ -117,3 +117,33 @@ fn whiteouts_through_links() {
     let _ = place.unpack_with(&tar.end(), Options::for_layers());
     place.unharmed();
 }
+
+/// Looking through all of it each time would take a layer of some KB many hours.
+#[test]
+fn a_directory_is_looked_through_once() {
+    let put = (0..10_000).fold(Tar::default(), |tar, at| tar.file(format!("d/{at}"), ""));
+    // It, the directories above it, and as a whiteout of its name.
+    let tar = (0..5_000).fold(put, |tar, _| {
+        tar.file("d/.wh..wh..opq", "").file(".wh..wh..opq", "").file(".wh.d", "")
+    });
+    let begin = std::time::Instant::now();
+    let place = Place::new();
+    place.layers(&[&lower(), &tar.end()], Options::for_layers()).unwrap();
+    assert!(begin.elapsed() < std::time::Duration::from_mins(1), "{:?}", begin.elapsed());
+    assert_eq!(place.names().len(), 10_001);
+    // What is put there afterwards stays, and what comes from below still goes.
+    let tar = Tar::default().file("d/.wh..wh..opq", "").file("d/new", "");
+    over(
+        tar.file("d/sub/new", "").file("d/.wh..wh..opq", ""),
+        &["d/", "d/new", "d/sub/", "d/sub/new", "file", "link"],
+    );
+}
+
+#[test]
+fn a_deep_tree_is_replaced() {
+    let deep = Tar::default().file(format!("d/{}f", "a/".repeat(600)), "").end();
+    let place = Place::new();
+    let file = Tar::default().file("d", "now a file").end();
+    place.layers(&[&deep, &file], Options::for_layers()).unwrap();
+    assert_eq!(place.read("d"), "now a file");
+}

@@ -237,3 +237,32 @@ fn archives() {
     let error = error(&bomb);
     assert!(error.contains("longer than 1073741824 bytes"), "{error}");
 }
+
+/// Three files of holes are longer together than a number can say.
+#[test]
+fn layers_that_are_longer_than_any_disk() {
+    // Most file systems have shorter files, but not tmpfs(5).
+    let at = tempfile::TempDir::new_in("/dev/shm").or_else(|_| tempfile::TempDir::new()).unwrap();
+    let size = i64::MAX as u64 - 4095;
+    let file = std::fs::File::create(at.path().join("long")).unwrap();
+    if file.set_len(size).is_err() {
+        sandbox_testkit::fixture::skip("oci", "no file system for files of 8 EiB").unwrap();
+        return;
+    }
+    let zeros = format!("sha256:{}", "0".repeat(64));
+    let config = crate::build::config("amd64", &vec![zeros.clone(); 3]).to_string();
+    let kind = "application/vnd.oci.image.config.v1+json";
+    let config = blob(at.path(), kind, config.as_bytes());
+    let kind = "application/vnd.oci.image.layer.v1.tar";
+    let layer = json!({"mediaType": kind, "digest": zeros, "size": size});
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": kind, "config": config, "layers": [layer, layer, layer],
+    });
+    index(at.path(), &[blob(at.path(), kind, manifest.to_string().as_bytes())]);
+    let name = at.path().join("blobs/sha256").join("0".repeat(64));
+    std::fs::rename(at.path().join("long"), name).unwrap();
+    let layout = open(at.path()).unwrap();
+    let image = layout.image(None, &amd64()).unwrap();
+    assert_eq!(layout.stored_bytes(&image).unwrap(), u64::MAX);
+}
