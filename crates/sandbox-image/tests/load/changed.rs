@@ -53,7 +53,7 @@ fn what_is_unpacked_is_what_the_cache_calls_it() {
 #[test]
 fn the_manifest_is_that_of_the_tree() {
     let world = World::new();
-    let (good, evil) = (aci("good", &[0; 500_000]), aci("evil", &[0; 500_000]));
+    let (good, evil) = (aci("good", &vec![0; 500_000]), aci("evil", &vec![0; 500_000]));
     let image = world.write("image", &evil);
     let loaded = world.loader().load(&image).unwrap();
     assert_eq!(loaded.aci.unwrap().0.name.as_str(), "example.com/evil");

@@ -22,9 +22,8 @@ fn zeros_without_an_end() {
     File::options().write(true).open(&image).unwrap().set_len(1 << 40).unwrap();
     let other = World::new();
     let error = other.loader().load(&image).map(|loaded| loaded.id).unwrap_err();
-    let LoadError::Archive { source: archive::Error::TooLong { limit }, .. } = error else {
-        panic!("{error}")
-    };
+    let LoadError::Archive { source, .. } = &error else { panic!("{error}") };
+    let archive::Error::TooLong { limit } = **source else { panic!("{error}") };
     assert_eq!(limit, (1 << 30) + (2 << 20));
 }
 
