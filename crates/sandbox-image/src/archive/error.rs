@@ -249,5 +249,20 @@ impl Error {
 /// A name as messages show it: no longer than a line, without control characters.
 pub(crate) fn shown(name: &[u8]) -> String {
     let (name, _) = name.split_at_checked(200).unwrap_or((name, &[]));
-    String::from_utf8_lossy(name).into_owned()
+    String::from_utf8_lossy(name).replace(char::is_control, "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Not all messages quote what they show, and a terminal obeys what it is sent.
+    #[test]
+    fn names_are_shown_in_one_line() {
+        let inside = shown(b"a\nb\x1b[31m\xff \xc2\x9b");
+        assert_eq!(inside, "a\u{fffd}b\u{fffd}[31m\u{fffd} \u{fffd}");
+        let keyword = shown(b"SCHILY.xattr.\r");
+        let problem = PaxProblem::Value { keyword, value: shown(b"\0") };
+        assert!(!problem.to_string().contains(char::is_control));
+    }
 }

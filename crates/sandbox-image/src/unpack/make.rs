@@ -174,6 +174,10 @@ impl Maker {
         let from = self.tree.parent(target).and_then(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 0));
         let (from, from_name) = (from.map_err(missing)?, split(target).1);
         let source = statat(&from, from_name, AtFlags::SYMLINK_NOFOLLOW).map_err(missing)?;
+        // linkat(2) says so as well, unless the name is that of the directory itself.
+        if FileType::from_raw_mode(source.st_mode) == FileType::Directory {
+            return Err(missing(Errno::PERM));
+        }
         let mut same = false;
         self.place(path, |directory, name| {
             let made = rustix::fs::linkat(&from, from_name, directory, name, AtFlags::empty());

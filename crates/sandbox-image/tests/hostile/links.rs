@@ -137,3 +137,13 @@ fn stripped_skipped_and_captured() {
     says(&unpack(Tar::default().symlink("manifest", "x")).unwrap_err(), &["has to be a file"]);
     says(&unpack(Tar::default().symlink("rootfs", "/")).unwrap_err(), &["no directory"]);
 }
+
+/// Not even to itself, which link(2) would not refuse as long as the name is taken.
+#[test]
+fn a_hard_link_to_a_directory() {
+    for name in ["d", "other"] {
+        let tar = Tar::default().dir("d").hard(name, "d").end();
+        let error = Place::new().unpack_with(&tar, Options::for_layers()).unwrap_err();
+        says(&message(&error), &[&format!("entry \"{name}\": a hard link to \"d\"")]);
+    }
+}
