@@ -16,15 +16,15 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     add(&report.owners, "files belong to the caller, and to others in the image");
     add(&report.devices, "devices are left out");
     for ((name, errno), lost) in &report.xattrs {
-        let (name, error) = (shown(name), io::Error::from_raw_os_error(*errno));
+        let (name, error) = (named(name), io::Error::from_raw_os_error(*errno));
         add(lost, &format!("files are without the attribute {name} ({error})"));
     }
     lines
 }
 
-/// The root itself has no name.
+/// A name that does nothing to a terminal. The root itself has none.
 fn named(name: &[u8]) -> String {
-    if name.is_empty() { ".".to_owned() } else { shown(name) }
+    if name.is_empty() { ".".to_owned() } else { shown(name).escape_debug().to_string() }
 }
 
 fn examples(lost: &Lost) -> String {
