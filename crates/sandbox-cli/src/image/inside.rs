@@ -52,12 +52,13 @@ pub(super) fn run(file: &Path) -> ExitCode {
 
 fn pod(file: &Path) -> Result<u8, CliError> {
     hide();
+    // Before there is another thread: one that does not hold them would be ended by them, and all with it.
+    let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let at = |source| CliError::PodFile { path: file.to_owned(), source };
     let text = fs::read(file).map_err(at)?;
     let document: Document = serde_json::from_slice(&text).map_err(io::Error::from).map_err(at)?;
     let service = MetadataService::bind(([127, 0, 0, 1], 0).into(), document.facts);
     let service = service.map_err(CliError::Metadata)?;
-    let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let running: Vec<_> = document.apps.iter().map(|_| Running::default()).collect();
     let (done, all_done) = UnixStream::pair().map_err(CliError::Signals)?;
     let url = service.url();
