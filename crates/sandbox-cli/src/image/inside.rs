@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use nix::errno::Errno;
@@ -52,21 +52,23 @@ pub(super) fn run(file: &Path) -> ExitCode {
 
 fn pod(file: &Path) -> Result<u8, CliError> {
     hide();
+    // Before there is another thread: one that does not hold them would be ended by them, and all with it.
+    let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let at = |source| CliError::PodFile { path: file.to_owned(), source };
     let text = fs::read(file).map_err(at)?;
     let document: Document = serde_json::from_slice(&text).map_err(io::Error::from).map_err(at)?;
     let service = MetadataService::bind(([127, 0, 0, 1], 0).into(), document.facts);
     let service = service.map_err(CliError::Metadata)?;
-    let held = HeldSignals::hold().map_err(CliError::Signals)?;
-    let running = Running::default();
+    let running: Vec<_> = document.apps.iter().map(|_| Running::default()).collect();
     let (done, all_done) = UnixStream::pair().map_err(CliError::Signals)?;
     let url = service.url();
     let codes = thread::scope(|scope| {
         let apps: Vec<_> = document
             .apps
             .into_iter()
-            .map(|app| {
-                let (running, url, done) = (&running, &url, done.try_clone());
+            .zip(&running)
+            .map(|(app, running)| {
+                let (url, done) = (&url, done.try_clone());
                 scope.spawn(move || {
                     let code = running.app(app, url);
                     // Its end tells that this one has ended.
@@ -76,7 +78,7 @@ fn pod(file: &Path) -> Result<u8, CliError> {
             })
             .collect();
         drop(done);
-        running.pass_on(&held, &all_done);
+        pass_on(&running, &held, &all_done);
         apps.into_iter().map(|app| app.join().unwrap_or(exit::NOT_MADE)).collect::<Vec<_>>()
     });
     drop(service);
@@ -90,11 +92,33 @@ fn hide() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// What of the pod can be sent signals.
+/// What of an app can be sent signals.
 #[derive(Default)]
-struct Running(Mutex<Vec<SandboxHandle>>);
+struct Running(Mutex<Process>);
+
+#[derive(Default)]
+struct Process {
+    /// There is none before the first, between two, and after the last.
+    handle: Option<SandboxHandle>,
+    /// What came while there was none: it is for the next.
+    waiting: Vec<i32>,
+}
+
+impl Process {
+    fn signal(&mut self, signal: i32) {
+        match &self.handle {
+            // One that has just ended needs none.
+            Some(handle) => drop(handle.signal(signal)),
+            None => self.waiting.push(signal),
+        }
+    }
+}
 
 impl Running {
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs an app to its end, and gives its status.
     fn app(&self, app: PodStages, url: &str) -> u8 {
         let with_url = |mut config: SandboxConfig| {
@@ -108,8 +132,16 @@ impl Running {
             post_stop: app.post_stop.map(with_url),
         };
         let wait = |child: SandboxChild| {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(child.handle());
-            child.wait()
+            {
+                let mut process = self.process();
+                process.handle = Some(child.handle());
+                for signal in std::mem::take(&mut process.waiting) {
+                    process.signal(signal);
+                }
+            }
+            let ended = child.wait();
+            self.process().handle = None;
+            ended
         };
         match lifecycle::run(&stages, &Verbosity::Quiet, &Audience::People, &wait) {
             Ok(outcome) => exit::of_outcome(&outcome),
@@ -121,28 +153,27 @@ impl Running {
             }
         }
     }
+}
 
-    /// Gives what processes send on to the apps, until all have ended.
-    fn pass_on(&self, held: &HeldSignals, all_done: &UnixStream) {
-        loop {
-            let mut fds = [
-                PollFd::new(held.as_fd(), PollFlags::POLLIN),
-                PollFd::new(all_done.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut fds, PollTimeout::NONE) {
-                Err(Errno::EINTR) => continue,
-                // The apps are waited for in any case.
-                Err(_) => return,
-                Ok(_) => {}
-            }
-            if fds[1].any() == Some(true) {
-                return;
-            }
-            for signal in held.sent() {
-                for handle in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-                    // One that has ended needs none.
-                    let _ = handle.signal(signal);
-                }
+/// Gives what processes send on to the apps, until all have ended.
+fn pass_on(running: &[Running], held: &HeldSignals, all_done: &UnixStream) {
+    loop {
+        let mut fds = [
+            PollFd::new(held.as_fd(), PollFlags::POLLIN),
+            PollFd::new(all_done.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            // The apps are waited for in any case.
+            Err(_) => return,
+            Ok(_) => {}
+        }
+        if fds[1].any() == Some(true) {
+            return;
+        }
+        for signal in held.sent() {
+            for app in running {
+                app.process().signal(signal);
             }
         }
     }

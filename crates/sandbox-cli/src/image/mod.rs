@@ -4,6 +4,7 @@ mod flags;
 mod inside;
 mod lifecycle;
 mod nest;
+mod of_pod;
 mod pod;
 mod progress;
 mod stages;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use sandbox_core::{Hostname, Isolation, SandboxConfig};
+use sandbox_core::Hostname;
 use sandbox_image::aci::pod_manifest::{PodApp, PodImage, Volume as PodVolume, VolumeKind};
 use sandbox_image::aci::types::{AcName, ImageId};
 use sandbox_image::aci::{ImageManifest, PodManifest, app};
@@ -28,7 +28,7 @@ use sandbox_sys::HeldSignals;
 
 use super::inside::{Document, PodStages};
 use super::nest::{self, Ids, Shared};
-use super::{ImageFlags, Run, directory, inside, interrupted, told, volume};
+use super::{ImageFlags, Run, directory, inside, interrupted, of_pod, told, volume};
 use crate::config_file::ConfigFile;
 use crate::error::CliError;
 use crate::flags::{Flags, VerbosityFlags};
@@ -269,6 +269,7 @@ impl Run<'_> {
             if pod_app.read_only_root_fs { RootAccess::ReadOnly } else { RootAccess::ReadWrite };
         let mut life = self.prepare(&app, &member.loaded, volumes, access)?;
         self.decide(&mut life)?;
+        of_pod::make(&mut life, Ids::of_caller());
         told::image(
             &member.loaded,
             &life.reports,
@@ -277,9 +278,7 @@ impl Run<'_> {
             self.audience,
         );
         let Lifecycle { pre_start, main, post_stop, .. } = life;
-        let name = app.name;
-        let [pre_start, post_stop] = [pre_start, post_stop].map(|config| config.map(of_pod));
-        Ok(PodStages { name, pre_start, main: of_pod(main), post_stop })
+        Ok(PodStages { name: app.name, pre_start, main, post_stop })
     }
 
     /// The name that a volume has among all of the pod's; an empty one is made.
@@ -321,15 +320,6 @@ fn app_of(pod_app: &PodApp, member: &Member) -> Result<App, CliError> {
     let mut app = app.map_err(|source| CliError::PodManifest { path, source })?;
     app.name = pod_app.name.to_string();
     Ok(app)
-}
-
-/// What is the pod's is shared by its apps.
-fn of_pod(mut config: SandboxConfig) -> SandboxConfig {
-    for shared in [&mut config.network, &mut config.processes, &mut config.ipc, &mut config.uts] {
-        *shared = Isolation::Undefined;
-    }
-    config.hostname = None;
-    config
 }
 
 fn facts(plan: &PodPlan, members: &[Member]) -> Result<PodFacts, CliError> {

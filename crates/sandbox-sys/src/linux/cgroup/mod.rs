@@ -15,7 +15,7 @@ mod tests;
 mod why;
 
 use std::ffi::CString;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -78,7 +78,8 @@ impl Refused {
 /// The cgroups of one sandbox. They are removed when it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
-    made: Vec<PathBuf>,
+    /// Each with the lock that says that it is in use.
+    made: Vec<(PathBuf, File)>,
     /// The one that counts processes that were killed for its memory.
     counting: Option<PathBuf>,
     /// What has to be written yet to limit memory.
@@ -101,10 +102,9 @@ impl Cgroups {
         if limits.is_none() {
             return Ok(cgroups);
         }
-        let name = name::new().map_err(Refused::Unknown)?;
         for (hierarchy, limits) in hierarchy::of(Limit::all_of(limits, first))? {
-            let (cgroup, settings) = hierarchy.make(&name, &limits)?;
-            cgroups.made.push(cgroup.clone());
+            let (cgroup, lock, settings) = hierarchy.make(&limits)?;
+            cgroups.made.push((cgroup.clone(), lock));
             for (limit, mut settings) in limits.into_iter().zip(settings) {
                 if limit.controller() == Controller::Memory {
                     cgroups.counting = Some(cgroup.join(hierarchy.version.memory_events()));
@@ -137,7 +137,7 @@ impl Cgroups {
     /// What a child in some namespaces needs to enter them. A namespace of cgroups begins where its maker is,
     /// so that the child makes that itself, once it has entered.
     pub(super) fn entry(&self, namespaces: &[Namespace]) -> io::Result<Entry> {
-        let open = |cgroup: &PathBuf| {
+        let open = |(cgroup, _): &(PathBuf, File)| {
             let file = OpenOptions::new().write(true).open(cgroup.join("cgroup.procs"));
             file.and_then(|file| above_streams(file.into()))
         };
@@ -162,7 +162,7 @@ impl Cgroups {
 
     /// Removes them, once there is nothing in them any more.
     pub(super) fn remove(&mut self) {
-        for cgroup in self.made.drain(..).rev() {
+        for (cgroup, _lock) in self.made.drain(..).rev() {
             remove(&cgroup, TRIES);
         }
     }
@@ -189,15 +189,15 @@ impl Drop for Cgroups {
     }
 }
 
-/// A cgroup, and for each of its limits what has to be written.
-type Made = (PathBuf, Vec<Vec<Setting>>);
+/// A cgroup, its lock, and for each of its limits what has to be written.
+type Made = (PathBuf, File, Vec<Vec<Setting>>);
 
 impl Hierarchy {
     /// Makes a cgroup with some limits, in the nearest place where it can be.
-    fn make(&self, name: &str, limits: &[Limit]) -> Result<Made, Refused> {
+    fn make(&self, limits: &[Limit]) -> Result<Made, Refused> {
         let mut first = None;
         for parent in &self.parents {
-            match self.make_in(parent, name, limits) {
+            match self.make_in(parent, limits) {
                 Ok(cgroup) => return Ok(cgroup),
                 Err(refused) if refused.is_about_the_parent() => {
                     first.get_or_insert(refused);
@@ -208,18 +208,19 @@ impl Hierarchy {
         Err(first.unwrap_or_else(|| Refused::Unknown(io::ErrorKind::NotFound.into())))
     }
 
-    fn make_in(&self, parent: &Path, name: &str, limits: &[Limit]) -> Result<Made, Refused> {
+    fn make_in(&self, parent: &Path, limits: &[Limit]) -> Result<Made, Refused> {
         if self.version == Version::Two {
             for limit in limits {
                 self.enable(parent, limit.controller())?;
             }
         }
         remove_left_ones(parent);
+        let made = name::make(parent).map_err(Refused::kernel("make a cgroup in", parent));
+        let (name, lock) = made?;
         let cgroup = parent.join(name);
-        fs::create_dir(&cgroup).map_err(Refused::kernel("make a cgroup in", parent))?;
         let settings = limits.iter().map(|limit| limit.open(&cgroup, self.version));
         match settings.collect() {
-            Ok(settings) => Ok((cgroup, settings)),
+            Ok(settings) => Ok((cgroup, lock, settings)),
             Err(refused) => {
                 remove(&cgroup, 1);
                 Err(refused)
@@ -249,7 +250,7 @@ impl Hierarchy {
 fn remove_left_ones(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
-        if name::is_left(&entry.file_name().to_string_lossy()) {
+        if let Some(_lock) = name::left(parent, &entry.file_name().to_string_lossy()) {
             remove(&entry.path(), 1);
         }
     }

@@ -7,7 +7,7 @@ use sandbox_core::{First, Limits};
 
 use super::hierarchy::{Hierarchy, Version, within};
 use super::limit::{Controller, Limit, quota_and_period};
-use super::{Refused, name, remove};
+use super::{Refused, name, remove, remove_left_ones};
 
 fn limits() -> Limits {
     let mut limits = Limits::default();
@@ -64,12 +64,14 @@ fn in_the_second_version_those_above_will_do() {
     fs::create_dir(top.path().join("user/scope/cgroup.subtree_control")).unwrap();
     fs::write(top.path().join("user/cgroup.subtree_control"), "memory cpu\n").unwrap();
     fs::write(top.path().join("cgroup.subtree_control"), "memory cpu pids\n").unwrap();
-    let refused = hierarchy.make_in(&parents[1], "x", limits).unwrap_err();
+    let refused = hierarchy.make_in(&parents[1], limits).unwrap_err();
     assert!(matches!(refused, Refused::NotEnabled(Controller::Processes, at) if at == parents[1]));
     // Plain files do not come into being by themselves, as those of a cgroup do.
-    let refused = hierarchy.make("x", limits).unwrap_err();
+    let refused = hierarchy.make(limits).unwrap_err();
     assert!(matches!(refused, Refused::NotEnabled(Controller::Memory, at) if at == parents[0]));
-    assert!(!top.path().join("x").exists(), "it is removed again");
+    let names = fs::read_dir(top.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let ours = names.filter(|name| name.to_string_lossy().starts_with("sandboxlib-"));
+    assert_eq!(ours.count(), 0, "it is removed again");
     let (_top, mounts) = unified("cpu\n");
     let none = within(&mounts, "0::/\n", vec![Limit::Memory(1)]);
     assert!(matches!(none, Err(Refused::NoController(Controller::Memory))));
@@ -106,19 +108,57 @@ fn a_limit_is_written_as_the_kernel_reads_it() {
 }
 
 #[test]
-fn a_name_says_whether_its_owner_lives() {
-    let own = name::new().unwrap();
-    assert!(!name::is_left(&own), "{own}");
-    assert_ne!(own, name::new().unwrap());
-    let pid = std::process::id();
-    let start = name::started(&pid.to_string()).unwrap();
-    assert!(name::is_left(&format!("sandboxlib-{pid}-{}-0", start + 1)), "a number used again");
-    assert!(name::is_left("sandboxlib-4194305-1-0"), "no process has this number");
-    for other in
-        ["sandboxlib-", "sandboxlib-x-1-0", "sandboxlib-1", "user.slice", "sandboxlib--1-1"]
-    {
-        assert!(!name::is_left(other), "{other}");
+fn a_lock_says_whether_its_owner_lives() {
+    let top = tempfile::tempdir().unwrap();
+    let (one, lock) = name::make(top.path()).unwrap();
+    let (other, _lock) = name::make(top.path()).unwrap();
+    assert_ne!(one, other);
+    assert!(name::left(top.path(), &one).is_none(), "its owner lives");
+    drop(lock);
+    fs::create_dir(top.path().join("user.slice")).unwrap();
+    assert!(name::left(top.path(), "user.slice").is_none(), "it is not ours");
+    remove_left_ones(top.path());
+    let there = |name: &str| top.path().join(name).exists();
+    assert_eq!((there(&one), there(&other), there("user.slice")), (false, true, true));
+}
+
+/// As a process of the same number in another PID namespace would.
+#[test]
+fn a_name_that_is_taken_is_passed_over() {
+    let top = tempfile::tempdir().unwrap();
+    let (name, _lock) = name::make(top.path()).unwrap();
+    let number: u64 = name.rsplit('-').next().unwrap().parse().unwrap();
+    for next in number + 1..number + 50 {
+        let taken = format!("sandboxlib-{}-{next}", std::process::id());
+        fs::create_dir(top.path().join(taken)).unwrap();
     }
+    name::make(top.path()).unwrap();
+}
+
+/// Whoever makes cgroups and whoever sweeps do not get into each other's way.
+#[test]
+fn sweepers_take_nothing_that_is_in_use() {
+    let top = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        let makers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    for _ in 0..300 {
+                        let (name, _lock) = name::make(top.path()).unwrap();
+                        let cgroup = top.path().join(name);
+                        fs::write(cgroup.join("file"), "").unwrap();
+                        fs::remove_file(cgroup.join("file")).unwrap();
+                        remove(&cgroup, 1);
+                    }
+                })
+            })
+            .collect();
+        while makers.iter().any(|maker| !maker.is_finished()) {
+            remove_left_ones(top.path());
+        }
+    });
+    remove_left_ones(top.path());
+    assert_eq!(fs::read_dir(top.path()).unwrap().count(), 0);
 }
 
 #[test]
