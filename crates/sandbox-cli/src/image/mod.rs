@@ -6,6 +6,7 @@ mod lifecycle;
 mod nest;
 mod pod;
 mod progress;
+mod sockets;
 mod stages;
 mod subordinate;
 mod told;

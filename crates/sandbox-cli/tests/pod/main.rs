@@ -4,4 +4,5 @@
 #[path = "../cli/fixture.rs"]
 #[allow(dead_code, reason = "shared with another suite")]
 mod fixture;
+mod sockets;
 mod validator;
