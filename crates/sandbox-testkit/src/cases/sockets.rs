@@ -168,14 +168,19 @@ fn listening_on(listen_fds: &[&File], others: &[&File], first: First) -> Process
     process
 }
 
+/// Words for the probe: what is at these numbers, after something else.
+fn texts(first: &str, numbers: &[i32]) -> String {
+    let words = numbers.iter().map(|number| format!("fd-text {number}"));
+    [first.to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" , ")
+}
+
 /// What the command has at some numbers, and which others.
 fn has(w: &World<'_>, numbers: &[i32], process: ProcessSettings) -> Check<String> {
     let processes = match process.first {
         First::Command => Isolation::Isolated,
         First::Init => Isolation::Undefined,
     };
-    let texts: String = numbers.iter().map(|number| format!(" , fd-text {number}")).collect();
-    let config = w.probe(&format!("fds{texts}")).processes(processes).process(process);
+    let config = w.probe(&texts("fds", numbers)).processes(processes).process(process);
     Ok(w.says(config)?.replace('\n', "; "))
 }
 
@@ -236,9 +241,8 @@ fn give_many(w: &World<'_>, limits: Limits) -> Check {
     const COUNT: usize = 40;
     let files = files(w, &["same"])?;
     let numbers: Vec<i32> = (3..).take(COUNT).collect();
-    let texts: String = numbers.iter().map(|number| format!(" , fd-text {number}")).collect();
     let process = listening_on(&[&files[0]; COUNT], &[], First::Init);
-    let said = w.says(w.probe(&format!("pid{texts}")).process(process).limits(limits))?;
+    let said = w.says(w.probe(&texts("pid", &numbers)).process(process).limits(limits))?;
     let texts: Vec<&str> = said.lines().skip(1).collect();
     same("inside", texts.join(" "), ["same"; COUNT].join(" "))
 }
