@@ -53,6 +53,9 @@ fn named(config: &SandboxConfig) -> Vec<(String, i32)> {
     for number in &config.process.descriptors {
         add("process.descriptors", *number);
     }
+    for number in &config.process.listen_fds {
+        add("process.listen-fds", *number);
+    }
     let gates = config.process.gates;
     for (field, gate) in [("ids-mapped", gates.ids_mapped), ("start", gates.start)] {
         if let Some(number) = gate {

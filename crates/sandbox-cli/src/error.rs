@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sandbox_core::{ConfigError, Status};
@@ -60,6 +61,14 @@ pub(crate) enum CliError {
     PodManifest { path: PathBuf, source: ManifestError },
     #[error("pod: {} is no App Container image: a pod has no others", .0.display())]
     PodImage(PathBuf),
+    #[error(
+        "port {name:?} cannot be bound at {address}: {source}: --port {name}=[ADDR:]PORT chooses another place"
+    )]
+    Port { name: String, address: SocketAddr, source: io::Error },
+    #[error(
+        "pod: app {app}: port {name:?} has socketActivated, which is for an image by itself only"
+    )]
+    PodPort { app: String, name: String },
     #[error("app {name}: {source}")]
     PodApp { name: String, source: Box<CliError> },
     #[error("the metadata service cannot be started: {0}")]

@@ -160,9 +160,11 @@ impl From<&CliError> for Failure {
             CliError::Pod(_)
             | CliError::PodFile { .. }
             | CliError::PodManifest { .. }
+            | CliError::PodPort { .. }
             | CliError::PodImage(_) => Self::new(Kind::Image, error.to_string()),
             CliError::Place(_)
             | CliError::Interrupted(_)
+            | CliError::Port { .. }
             | CliError::Subordinate(_)
             | CliError::Myself(_)
             | CliError::Metadata(_) => Self::new(Kind::Host, error.to_string()),

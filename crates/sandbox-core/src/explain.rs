@@ -6,7 +6,7 @@ use std::fmt;
 use crate::absent::Missing;
 use crate::mount::{MountFlag, Recursion};
 use crate::plan::{NewFilesystem, Plan, Step};
-use crate::process::{First, ListenPid, Session};
+use crate::process::{FIRST_LISTEN_FD, First, ListenPid, Session};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,6 +30,9 @@ impl fmt::Display for Plan {
         }
         if self.exec.first == First::Command {
             f.write_str(" (as the first process)")?;
+        }
+        for (inside, number) in (FIRST_LISTEN_FD..).zip(&self.exec.listen_fds) {
+            write!(f, " (with descriptor {number} as {inside})")?;
         }
         if self.exec.listen_pid == ListenPid::Own {
             f.write_str(" (with its PID as LISTEN_PID)")?;

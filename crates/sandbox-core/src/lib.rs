@@ -58,7 +58,7 @@ pub use outcome::{Captured, Outcome, Status, Usage};
 pub use path::InsidePath;
 pub use plan::{Exec, IdMap, Namespace, NewFilesystem, Note, OverlayMarks, Plan, Step};
 pub use privileges::{Capability, KeptCapabilities, SeccompProgram};
-pub use process::{CgroupView, First, Gates, ListenPid, ProcessSettings, Session};
+pub use process::{CgroupView, FIRST_LISTEN_FD, First, Gates, ListenPid, ProcessSettings, Session};
 pub use protect::protect_host;
 
 /// The README's example is a test.

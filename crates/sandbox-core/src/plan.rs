@@ -322,6 +322,8 @@ pub struct Exec {
     pub first: First,
     /// The caller's descriptors that the command gets, by the same numbers.
     pub descriptors: Vec<i32>,
+    /// The caller's descriptors that the command gets as 3, 4, and so on.
+    pub listen_fds: Vec<i32>,
     /// Whether its environment says which process it is.
     pub listen_pid: ListenPid,
     /// Filters of system calls.
@@ -359,6 +361,7 @@ impl Plan {
             session: config.process.session,
             first: config.process.first,
             descriptors: config.process.descriptors.iter().copied().collect(),
+            listen_fds: config.process.listen_fds.clone(),
             listen_pid: config.process.listen_pid,
             seccomp: config.seccomp.clone(),
         };

@@ -10,6 +10,9 @@ use crate::error::ConfigError;
 use crate::os_text::{self, has_nul};
 use crate::path::InsidePath;
 
+/// The number that the first of [`ProcessSettings::listen_fds`] has inside (`SD_LISTEN_FDS_START`).
+pub const FIRST_LISTEN_FD: i32 = 3;
+
 /// Settings that programs in the place of another sandbox tool need, and others rarely.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
@@ -30,6 +33,11 @@ pub struct ProcessSettings {
     /// numbers. Default: none.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub descriptors: BTreeSet<i32>,
+    /// Descriptors of the caller's that the command gets as 3, 4, and so on, in this order, as a service
+    /// manager gives listening sockets (sd_listen_fds(3)). `LISTEN_FDS` is the environment's to say.
+    /// Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listen_fds: Vec<i32>,
     /// Whether the variable `LISTEN_PID` says which process the command is. Default: no.
     pub listen_pid: ListenPid,
     /// What a sandbox with processes of its own sees of cgroups. Default: nothing above its own.
@@ -113,6 +121,7 @@ impl ProcessSettings {
     pub(crate) fn is_plain(&self) -> bool {
         self.first == First::Init
             && self.descriptors.is_empty()
+            && self.listen_fds.is_empty()
             && self.listen_pid == ListenPid::AsGiven
             && self.cgroup_view == CgroupView::Own
             && self.gates == Gates::default()
@@ -140,6 +149,18 @@ impl ProcessSettings {
         if let Some(number) = self.descriptors.iter().find(|number| **number < 3) {
             let expected = "give numbers from 3 on: the first three are the streams";
             return invalid("process.descriptors", number.to_string(), expected);
+        }
+        if let Some(number) = self.listen_fds.iter().find(|number| **number < 0) {
+            return invalid("process.listen-fds", number.to_string(), "give open descriptors");
+        }
+        for (inside, number) in (FIRST_LISTEN_FD..).zip(&self.listen_fds) {
+            if self.descriptors.contains(&inside) {
+                let expected = format!(
+                    "process.descriptors has {inside}, too, which the command can have for one only"
+                );
+                let value = format!("{number}, as {inside}");
+                return invalid("process.listen-fds", value, &expected);
+            }
         }
         Ok(())
     }

@@ -16,4 +16,5 @@ pub mod load;
 pub mod oci;
 pub mod place;
 pub mod pod;
+mod seccomp;
 pub mod unpack;

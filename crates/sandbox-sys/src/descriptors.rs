@@ -5,14 +5,22 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
+/// The first number that is no standard stream's.
+const ABOVE_STREAMS: i32 = 3;
+
 /// The same open file, above the standard streams and closed on exec. A caller that has closed its
 /// own streams gets their numbers for whatever it opens next.
-#[allow(unsafe_code, reason = "takes ownership of a descriptor that fcntl(2) returned")]
 pub(crate) fn above_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
-    if fd.as_raw_fd() > 2 {
+    at_least(ABOVE_STREAMS, fd)
+}
+
+/// The same with a number from `first` on, where those below are the command's.
+#[allow(unsafe_code, reason = "takes ownership of a descriptor that fcntl(2) returned")]
+pub(crate) fn at_least(first: i32, fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() >= first {
         return Ok(fd);
     }
-    let copy = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    let copy = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(first))?;
     // SAFETY: fcntl has just made it, and nobody else knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
@@ -41,12 +49,17 @@ pub fn started_with(number: i32) -> io::Result<()> {
 }
 
 /// A copy, which is closed on exec, of a descriptor of the caller's by its number.
-#[allow(unsafe_code, reason = "borrows a descriptor by its number, and owns the copy")]
 pub(crate) fn copy_of(number: i32) -> io::Result<OwnedFd> {
+    copy_at_least(ABOVE_STREAMS, number)
+}
+
+/// The same with a number from `first` on.
+#[allow(unsafe_code, reason = "borrows a descriptor by its number, and owns the copy")]
+pub(crate) fn copy_at_least(first: i32, number: i32) -> io::Result<OwnedFd> {
     // SAFETY: only used to copy it, which fails where it is not open.
     let fd = (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) });
     let fd = fd.ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
-    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(first))?;
     // SAFETY: fcntl has just made it, and nobody else knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }

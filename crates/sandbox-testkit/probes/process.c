@@ -103,6 +103,17 @@ static int fds(char **words)
     return 0;
 }
 
+// fd-text FD: what a file begins with that it was started with.
+static int fd_text(char **words)
+{
+    char got[16];
+    ssize_t count = pread(atoi(words[0]), got, sizeof got, 0);
+    if (count < 0)
+        return report(-1);
+    printf("%.*s\n", (int)count, got);
+    return 0;
+}
+
 // signals: those that were not left as a new program expects them.
 static int signals(char **words)
 {
@@ -147,5 +158,6 @@ const struct command process_commands[] = {
     {"exit", 1, exit_with}, {"kill-self", 1, kill_self}, {"args", 0, args},
     {"count-args", 0, count_args}, {"env", 0, env}, {"cwd", 0, cwd}, {"cat", 0, cat},
     {"flood", 2, flood}, {"say", 2, say}, {"bytes", 0, bytes}, {"fds", 0, fds},
+    {"fd-text", 1, fd_text},
     {"signals", 0, signals}, {"pid", 0, pid}, {"name", 0, name}, {"leads-session", 0, leads_session}, {NULL, 0, NULL},
 };

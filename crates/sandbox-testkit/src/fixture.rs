@@ -264,6 +264,14 @@ fn contents(directory: &Path) -> io::Result<BTreeMap<PathBuf, u64>> {
     Ok(found)
 }
 
+/// Compiles the suite's static program into a directory: its words (`accept FD`, `env`) say what it does.
+///
+/// # Errors
+/// There is no C compiler, or none for static programs; the directory has one already.
+pub fn probe(dir: &Path) -> io::Result<PathBuf> {
+    crate::probe::compile(dir).map_err(io::Error::other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

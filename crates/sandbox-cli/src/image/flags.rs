@@ -20,6 +20,9 @@ pub(crate) struct ImageFlags {
     /// Volumes may be behind symbolic links
     #[arg(long)]
     pub(crate) volume_symlinks: bool,
+    /// Where the host listens for the image's port
+    #[arg(long, value_name = "NAME=[ADDR:]PORT")]
+    pub(crate) port: Vec<OsString>,
     /// Where its dependencies are (repeatable)
     #[arg(long, value_name = "DIR")]
     pub(crate) image_path: Vec<PathBuf>,

@@ -7,6 +7,7 @@ mod nest;
 mod of_pod;
 mod pod;
 mod progress;
+mod sockets;
 mod stages;
 mod subordinate;
 mod told;

@@ -98,6 +98,7 @@ fn check(flags: &ImageFlags) -> Result<(), CliError> {
         ("args", flags.args.then(OsString::new)),
         ("image-id", flags.image_id.clone().map(OsString::from)),
         ("cache", flags.cache.clone().map(OsString::from)),
+        ("port", flags.port.first().cloned()),
     ];
     let mut wrong = given.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
     wrong.next().map_or(Ok(()), |(flag, value)| {
@@ -250,6 +251,11 @@ impl Run<'_> {
         app: &App,
         member: &Member,
     ) -> Result<PodStages, CliError> {
+        // A pod's network is its own: sockets of the host's would be passed through it.
+        if let Some(port) = app.ports.iter().find(|port| port.socket_activated) {
+            let (app, name) = (plan.name.to_string(), port.name.clone());
+            return Err(CliError::PodPort { app, name });
+        }
         let mut app = app.clone();
         (app.mount_points, app.name) = (Vec::new(), plan.name.to_string());
         let mut volumes: Vec<Volume> = Vec::new();

@@ -17,6 +17,7 @@ use sandbox_image::oci::Bundle;
 use sandbox_sys::{RunError, SandboxChild};
 
 use super::lifecycle::{self, Stages};
+use super::sockets::{self, Bound};
 use super::{Run, told, volume};
 use crate::error::CliError;
 use crate::report::Audience;
@@ -31,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) stages: Stages,
     /// It is there for as long as this is.
     loaded: Loaded,
+    /// They are bound for as long as this is.
+    _sockets: Bound,
     reports: Vec<IsolatorReport>,
     warnings: Vec<String>,
 }
@@ -56,6 +59,10 @@ impl Run<'_> {
         let volumes = volumes.iter().map(|text| volume::parse(text)).collect::<Result<_, _>>()?;
         let mut life = self.prepare(app, &loaded, volumes, loaded.root_access)?;
         self.decide(&mut life)?;
+        // Handlers have none.
+        let wanted = sockets::wanted(app, &self.flags.image.port)?;
+        let sockets =
+            if self.flags.report.explain { Bound::default() } else { sockets::bind(wanted)? };
         let Lifecycle { pre_start, main, post_stop, reports, warnings, .. } = life;
         let handler = |config: Option<SandboxConfig>| {
             let request = config.map(|config| self.request(config)).transpose()?;
@@ -64,12 +71,12 @@ impl Run<'_> {
                 request
             }))
         };
-        let stages = Stages {
-            pre_start: handler(pre_start)?,
-            main: self.request(main)?,
-            post_stop: handler(post_stop)?,
-        };
-        Ok(Prepared { stages, loaded, reports, warnings: told::words(&warnings) })
+        let mut main = self.request(main)?;
+        sockets.give(&mut main.config);
+        let stages =
+            Stages { pre_start: handler(pre_start)?, main, post_stop: handler(post_stop)? };
+        let warnings = told::words(&warnings);
+        Ok(Prepared { stages, loaded, _sockets: sockets, reports, warnings })
     }
 
     /// Runs what a bundle says, and tells what of it is not done.
@@ -88,6 +95,7 @@ impl Run<'_> {
         Ok(Prepared {
             stages: Stages { pre_start: None, main, post_stop: None },
             loaded,
+            _sockets: Bound::default(),
             reports: Vec::new(),
             warnings: unsupported.iter().map(warning).collect(),
         })
@@ -196,6 +204,7 @@ impl Run<'_> {
         Ok(Prepared {
             stages: Stages { pre_start: None, main, post_stop: None },
             loaded,
+            _sockets: Bound::default(),
             reports: Vec::new(),
             warnings: Vec::new(),
         })

@@ -113,15 +113,16 @@ fn odd_settings() -> impl Strategy<Value = (KeptCapabilities, Vec<SeccompProgram
         btree_set(3..1024_i32, 0..3),
         (descriptor(), descriptor()),
         vec(inside_path(), 0..2),
-        select(vec![ListenPid::AsGiven, ListenPid::Own]),
+        (vec(0..1024_i32, 0..3), select(vec![ListenPid::AsGiven, ListenPid::Own])),
     );
     let process =
-        process.prop_map(|(argv0, candidates, session, descriptors, gates, locks, pid)| {
+        process.prop_map(|(argv0, candidates, session, descriptors, gates, locks, listen)| {
             let mut process = ProcessSettings::default();
             (process.argv0, process.cwd_candidates, process.session) = (argv0, candidates, session);
             (process.gates.ids_mapped, process.gates.start) = gates;
             (process.descriptors, process.locks) = (descriptors, locks);
-            process.listen_pid = pid;
+            (process.listen_fds, process.listen_pid) = listen;
+            process.descriptors.retain(|number| *number > 5);
             process
         });
     (capabilities, vec(program, 0..2), process)

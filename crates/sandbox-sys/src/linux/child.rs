@@ -10,8 +10,9 @@
 
 use core::ffi::c_void;
 use core::sync::atomic::Ordering::Relaxed;
+use std::os::fd::AsRawFd;
 
-use sandbox_core::First;
+use sandbox_core::{FIRST_LISTEN_FD, First};
 
 use super::act::{Rights, State};
 use super::cgroup::Entry;
@@ -85,6 +86,7 @@ impl Order<'_> {
         }
         let Some(image) = &self.program.exec else { return Ok(()) };
         self.streams().map_err(|errno| (STREAMS, errno))?;
+        let children = listen_fds(image, children).map_err(|errno| (START_INIT, errno))?;
         if let Some(limit) = limit {
             kernel::set_open_files(&limit).map_err(|errno| (START_INIT, errno))?;
         }
@@ -119,13 +121,15 @@ impl Order<'_> {
         let mut buffer = [0; Parameters::MAX_LEN];
         let parameters = parameters.encode(&mut buffer);
         let prepare = || {
+            // One of the command's may have its number by now, and it is made anew then.
             let init = InitFile::descriptor(self.init)?;
             kernel::close_on_exec_from(3)?;
             let ours = [socket, caller, children];
             let ours = ours.iter().filter(|fd| **fd >= 0);
-            for fd in ours.chain(&self.entry.memory).chain(&image.descriptors) {
+            for fd in ours.chain(&self.entry.memory) {
                 kernel::keep_across_exec(*fd)?;
             }
+            keep_commands(image)?;
             Ok(init)
         };
         let init = match prepare() {
@@ -151,9 +155,7 @@ impl Order<'_> {
     fn start_command(&self, image: &Image) -> (u32, Errno) {
         let prepare = || {
             kernel::close_on_exec_from(3)?;
-            for fd in &image.descriptors {
-                kernel::keep_across_exec(*fd)?;
-            }
+            keep_commands(image)?;
             // There is no init to watch the caller, which may have ended before the first line.
             let kill = libc::SIGKILL.cast_unsigned() as usize;
             kernel::process_control(libc::PR_SET_PDEATHSIG, kill)?;
@@ -188,6 +190,28 @@ impl Order<'_> {
         }
         (EXECUTE, execute_first(image))
     }
+}
+
+/// Puts the descriptors that the command gets as 3, 4, and so on, in place. Whatever of ours the caller has
+/// opened has a higher number, as have the copies that are put there; only `children` was opened since.
+fn listen_fds(image: &Image, children: i32) -> Result<i32, Errno> {
+    if image.listen_fds.is_empty() {
+        return Ok(children);
+    }
+    let children =
+        if children < 0 { children } else { kernel::at_least(image.own_from, children)? };
+    for (to, from) in (FIRST_LISTEN_FD..).zip(&image.listen_fds) {
+        kernel::duplicate(from.as_raw_fd(), to)?;
+    }
+    Ok(children)
+}
+
+/// Lets the command's descriptors survive the exec.
+fn keep_commands(image: &Image) -> Result<(), Errno> {
+    for fd in (FIRST_LISTEN_FD..image.own_from).chain(image.descriptors.iter().copied()) {
+        kernel::keep_across_exec(fd)?;
+    }
+    Ok(())
 }
 
 /// Like execvp(3): a program that is missing or may not be executed is passed over.

@@ -4,10 +4,11 @@ use std::ffi::CString;
 use std::fmt::Write;
 use std::sync::atomic::AtomicPtr;
 
-use sandbox_core::{Exec, ListenPid, SeccompProgram};
+use sandbox_core::{Exec, FIRST_LISTEN_FD, ListenPid, SeccompProgram};
 
 use super::program::Image;
 use super::protocol::{INIT_NAME, LISTEN_PID};
+use crate::descriptors::copy_at_least;
 use crate::error::SpawnError;
 use crate::words::Words;
 
@@ -17,7 +18,6 @@ pub(super) const PWD: &[u8] = b"PWD=";
 /// Compiles an exec. `limits` are words for the init.
 pub(super) fn image(exec: &Exec, limits: Vec<CString>) -> Result<Image, SpawnError> {
     let Words { candidates, arguments, mut variables } = Words::of(exec)?;
-    let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     let (programs, filters) = (count(candidates.len()), count(exec.seccomp.len()));
     let limit_words = count(limits.len());
     // The second word has init's parameters, which the child puts in.
@@ -40,7 +40,18 @@ pub(super) fn image(exec: &Exec, limits: Vec<CString>) -> Result<Image, SpawnErr
         let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
         pointers.chain([std::ptr::null_mut()]).map(AtomicPtr::new).collect()
     };
+    let own_from = own_from(exec);
+    let copies = exec.listen_fds.iter().map(|number| {
+        copy_at_least(own_from, *number).map_err(|source| {
+            SpawnError::host(
+                format!("give the command descriptor {number} of the caller's"),
+                source,
+            )
+        })
+    });
     Ok(Image {
+        listen_fds: copies.collect::<Result<_, _>>()?,
+        own_from,
         first: exec.first,
         argv: pointers(&strings[..words]),
         envp: pointers(&strings[words..]),
@@ -53,6 +64,15 @@ pub(super) fn image(exec: &Exec, limits: Vec<CString>) -> Result<Image, SpawnErr
         descriptors: exec.descriptors.clone(),
         _strings: strings,
     })
+}
+
+/// The first number that a descriptor of the sandbox's own can have: those below are the command's.
+pub(super) fn own_from(exec: &Exec) -> i32 {
+    FIRST_LISTEN_FD.saturating_add(count(exec.listen_fds.len()))
+}
+
+fn count(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// A word of init's can hold no NUL.

@@ -3,6 +3,7 @@
 //! The caller owns all of it. The child only reads, but for the atomics, which are its notes.
 
 use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64};
 
 use sandbox_core::{First, IdMap, Missing};
@@ -184,8 +185,12 @@ pub(super) struct Image {
     pub(super) limits: i32,
     /// The same for a command that is the first process: init's words are passed over.
     pub(super) programs: Vec<Vec<libc::sock_filter>>,
-    /// Descriptors that the command gets.
+    /// Descriptors that the command gets, by the same numbers.
     pub(super) descriptors: Vec<i32>,
+    /// Copies of those that it gets as 3, 4, and so on: no copy has such a number.
+    pub(super) listen_fds: Vec<OwnedFd>,
+    /// The first number after these.
+    pub(super) own_from: i32,
     /// What the pointers point to: each has an allocation of its own, which does not move.
     pub(super) _strings: Vec<CString>,
 }

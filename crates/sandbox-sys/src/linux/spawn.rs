@@ -16,6 +16,7 @@ use super::child::{
     ENTER_CGROUP, EXECUTE, FILTER_COMMAND, FIND_CHILDREN, OWN_CGROUPS, Order, START_INIT, STREAMS,
 };
 use super::hear::{Ears, Heard, Unheard};
+use super::image::own_from;
 use super::init_file::InitFile;
 use super::process::{Control, Process, Scope};
 use super::program::{Descriptors, Program};
@@ -23,7 +24,7 @@ use super::protocol::{FILTER, LIMIT, NEW_SESSION, OWN_PID_NAMESPACE, Record};
 use super::stack::Borrowed;
 use super::undo::Leftovers;
 use super::{clone, compile, why};
-use crate::descriptors::{above_streams, callers_stream, fill_streams};
+use crate::descriptors::{above_streams, at_least, callers_stream, fill_streams};
 use crate::end::Life;
 use crate::error::SpawnError;
 use crate::set_up::SetUp;
@@ -39,7 +40,10 @@ pub(crate) fn spawn(
     set_up: &mut SetUp<'_>,
 ) -> Result<Process, SpawnError> {
     let (first, limits) = (plan.exec.first, &plan.limits);
-    let cgroups = Cgroups::make(limits, first, Memory::Later).map_err(unlimited)?;
+    let mut cgroups = Cgroups::make(limits, first, Memory::Later).map_err(unlimited)?;
+    cgroups
+        .stay_from(own_from(&plan.exec))
+        .map_err(|source| SpawnError::host("keep what limits the command's memory open", source))?;
     let words = if first == First::Init { cgroups.words() } else { Vec::new() };
     let program = compile::program(plan, words)?;
     let descriptors = streams.command.each_ref().map(|fd| fd.as_ref().map(AsRawFd::as_raw_fd));
@@ -127,9 +131,12 @@ fn run(
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
             .map_err(io::Error::from)
             .map_err(connecting())?;
+    let own_from = program.exec.as_ref().map_or(0, |image| image.own_from);
     let ours = above_streams(ours).map_err(connecting())?;
-    let theirs = above_streams(theirs).map_err(connecting())?;
-    let myself = own_pidfd().map_err(caller("get a pidfd of this process"))?;
+    let theirs =
+        above_streams(theirs).and_then(|fd| at_least(own_from, fd)).map_err(connecting())?;
+    let myself = own_pidfd().and_then(|fd| at_least(own_from, fd));
+    let myself = myself.map_err(caller("get a pidfd of this process"))?;
     let stack = Borrowed::new().map_err(caller("allocate a stack"))?;
     let own_pids = namespaces.contains(&Namespace::Pid);
     let entry = cgroups.entry(namespaces).map_err(caller("open the cgroup for the limits"))?;

@@ -4,6 +4,7 @@
 //! Each field that is honoured is taken out of the file; what is left is what is not, so that nothing
 //! is passed over in silence, not even what no version of the specification has.
 
+mod filters;
 mod linux;
 mod mounts;
 mod object;
@@ -35,11 +36,11 @@ const FILE: &str = "config.json";
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Bundle {
-    /// The sandbox, but for its streams and its filter of system calls.
+    /// The sandbox, but for its streams.
     pub config: SandboxConfig,
     /// Whether the process wants a terminal. It gets its caller's, if at all.
     pub terminal: Terminal,
-    /// The filter of system calls, for whoever compiles it.
+    /// What the filters of system calls in `config` were made of.
     pub seccomp: Option<SeccompProfile>,
     /// What is said about the bundle.
     pub annotations: BTreeMap<String, String>,
@@ -116,6 +117,9 @@ impl Bundle {
         config.extra_mounts = mounts::mounts(mounts, directory, &mut told)?;
         let linux = top.object("linux")?;
         let seccomp = linux::linux(linux, &mut config, hosts, &mut told)?;
+        if let Some(profile) = &seccomp {
+            config.seccomp = filters::filters(profile, &mut told)?;
+        }
         if config.user_namespace == UserNamespace::Undefined {
             config.groups = process.groups;
         } else if !process.groups.is_empty() {

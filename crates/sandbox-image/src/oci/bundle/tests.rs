@@ -124,7 +124,7 @@ fn what_is_not_honoured_is_named() {
         ),
         (
             "",
-            r#","linux": {"seccomp": {"defaultAction": "SCMP_ACT_KILL", "flags": ["F"]}}"#,
+            r#","linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "flags": ["F"]}}"#,
             &["linux.seccomp.flags"],
         ),
         ("", r#","linux": {"rootfsPropagation": "shared"}"#, &["linux.rootfsPropagation"]),

@@ -10,7 +10,7 @@ use sandbox_core::{First, Limits};
 
 use super::Refused;
 use super::hierarchy::Version;
-use crate::descriptors::above_streams;
+use crate::descriptors::{above_streams, at_least};
 
 /// What limits something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +131,11 @@ impl Setting {
                 }
             }
         }
+    }
+
+    /// The same with a descriptor from `first` on.
+    pub(super) fn at_least(self, first: i32) -> io::Result<Self> {
+        Ok(Self { file: at_least(first, self.file)?, ..self })
     }
 
     pub(super) fn descriptor(&self) -> i32 {

@@ -118,6 +118,13 @@ impl Cgroups {
         Ok(cgroups)
     }
 
+    /// Sees to it that what the init writes to has numbers from `first` on.
+    pub(super) fn stay_from(&mut self, first: i32) -> io::Result<()> {
+        let moved = self.memory.drain(..).map(|setting| setting.at_least(first));
+        self.memory = moved.collect::<io::Result<_>>()?;
+        Ok(())
+    }
+
     /// What the sandbox's init has to write to limit memory, as it is told: a descriptor, and a text.
     pub(super) fn words(&self) -> Vec<CString> {
         let word = |setting: &Setting| CString::new(setting.word()).unwrap_or_default();

@@ -150,6 +150,15 @@ pub(super) fn duplicate(fd: Fd, to: Fd) -> Result<(), Errno> {
     call(libc::SYS_dup3, [word(fd), word(to), 0]).map(drop)
 }
 
+/// fcntl(2) `F_DUPFD_CLOEXEC`: the same open file at a number from `first` on.
+pub(super) fn at_least(first: Fd, fd: Fd) -> Result<Fd, Errno> {
+    if fd >= first {
+        return Ok(fd);
+    }
+    let words = [word(fd), word(libc::F_DUPFD_CLOEXEC), word(first)];
+    call(libc::SYS_fcntl, words).map(descriptor)
+}
+
 /// fcntl(2) `F_SETFD`: the descriptor survives exec.
 pub(super) fn keep_across_exec(fd: Fd) -> Result<(), Errno> {
     call(libc::SYS_fcntl, [word(fd), word(libc::F_SETFD), 0]).map(drop)
