@@ -73,7 +73,19 @@ pub(super) fn give_at(
 
 #[cfg(target_os = "linux")]
 pub(super) fn set_attribute(fd: BorrowedFd<'_>, name: &[u8], value: &[u8]) -> Result<(), Errno> {
+    of_overlay(name)?;
     rustix::fs::fsetxattr(fd, name, value, rustix::fs::XattrFlags::empty())
+}
+
+/// Refuses the attributes by which overlays know what they have done (overlayfs(5)): a tree can be the
+/// lower one of an overlay later, for which they would say what is not so.
+#[cfg(target_os = "linux")]
+fn of_overlay(attribute: &[u8]) -> Result<(), Errno> {
+    let reserved = [&b"trusted.overlay."[..], b"user.overlay."];
+    if reserved.iter().any(|prefix| attribute.starts_with(prefix)) {
+        return Err(Errno::PERM);
+    }
+    Ok(())
 }
 
 /// There is no such call below a descriptor before Linux 6.13, but /proc has the directory.
@@ -85,6 +97,7 @@ fn set_attribute_at(
     value: &[u8],
 ) -> Result<(), Errno> {
     use std::os::fd::AsRawFd;
+    of_overlay(attribute)?;
     let mut path = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
     path.extend_from_slice(name);
     rustix::fs::lsetxattr(path, attribute, value, rustix::fs::XattrFlags::empty())
@@ -98,4 +111,24 @@ pub(super) fn set_attribute(_: BorrowedFd<'_>, _: &[u8], _: &[u8]) -> Result<(),
 #[cfg(not(target_os = "linux"))]
 fn set_attribute_at(_: BorrowedFd<'_>, _: &[u8], _: &[u8], _: &[u8]) -> Result<(), Errno> {
     Err(Errno::NOTSUP)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn attributes_of_overlays_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = File::create(dir.path().join("file")).unwrap();
+        let fd = file.as_fd();
+        // A control: others can be set here.
+        set_attribute(fd, b"user.other", b"y").unwrap();
+        for name in [&b"user.overlay.opaque"[..], b"trusted.overlay.redirect"] {
+            assert_eq!(set_attribute(fd, name, b"y"), Err(Errno::PERM));
+        }
+    }
 }
