@@ -69,7 +69,9 @@ pub(super) fn filters(
     if default != Action::Allow {
         let mut any = Rules::new();
         for (number, all) in rules {
-            all.into_iter().for_each(|(_, conditions)| add(&mut any, number, conditions));
+            for (_, conditions) in all {
+                add(&mut any, number, conditions);
+            }
         }
         programs.push(program(&any, default, Action::Allow)?);
     }
@@ -229,8 +231,9 @@ fn disjoint(one: &[Condition], other: &[Condition]) -> bool {
                 (Compare::Masked(mask), Compare::Masked(same)) if mask == same => {
                     a.value & mask != b.value & mask
                 }
-                (Compare::Eq, Compare::Masked(mask)) => a.value & mask != b.value & mask,
-                (Compare::Masked(mask), Compare::Eq) => a.value & mask != b.value & mask,
+                (Compare::Eq, Compare::Masked(mask)) | (Compare::Masked(mask), Compare::Eq) => {
+                    a.value & mask != b.value & mask
+                }
                 _ => false,
             }
     };
@@ -245,4 +248,45 @@ fn is_own(name: &str) -> bool {
         _ => return false,
     };
     name == own || name == "SCMP_ARCH_NATIVE"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_overlap_unless_an_argument_tells_them_apart() {
+        let on = |index, compare, value| vec![Condition { index, compare, value }];
+        let eq = |index, value| on(index, Compare::Eq, value);
+        for (one, other, apart) in [
+            (eq(0, 1), eq(0, 2), true),
+            (eq(0, 1), eq(0, 1), false),
+            (eq(0, 1), eq(1, 2), false),
+            (eq(0, 1), on(0, Compare::Ne, 1), true),
+            (eq(0, 1), on(0, Compare::Ne, 2), false),
+            (eq(0, 7), on(0, Compare::Masked(4), 0), true),
+            (eq(0, 3), on(0, Compare::Masked(4), 0), false),
+            (on(0, Compare::Masked(4), 4), on(0, Compare::Masked(4), 0), true),
+            (on(0, Compare::Masked(4), 4), on(0, Compare::Masked(2), 0), false),
+            (eq(0, 1), Vec::new(), false),
+        ] {
+            assert_eq!(disjoint(&one, &other), apart, "{one:?} {other:?}");
+            assert_eq!(disjoint(&other, &one), apart, "{other:?} {one:?}");
+        }
+    }
+
+    #[test]
+    fn no_condition_is_all_conditions() {
+        let some = vec![Condition { index: 0, compare: Compare::Eq, value: 1 }];
+        for lists in [[some.clone(), Vec::new()], [Vec::new(), some.clone()]] {
+            let mut rules = Rules::new();
+            for list in lists {
+                add(&mut rules, 7, list);
+            }
+            assert_eq!(rules.get(&7), Some(&Vec::new()));
+        }
+        let mut rules = Rules::new();
+        add(&mut rules, 7, some.clone());
+        assert_eq!(rules.get(&7), Some(&vec![some]));
+    }
 }
