@@ -7,8 +7,9 @@ use std::time::Instant;
 use crate::{Result, command, workspace};
 
 /// Each is the arguments of a cargo command. Quick ones first: who waits learns soonest.
-const STEPS: [&str; 17] = [
+const STEPS: [&str; 19] = [
     "fmt --all --check",
+    "fmt --manifest-path fuzz/Cargo.toml --check",
     "xtask tidy",
     "xtask deny",
     "clippy --workspace --all-targets --locked -- -D warnings",
@@ -23,6 +24,7 @@ const STEPS: [&str; 17] = [
     "xtask demo images",
     "xtask dist",
     "xtask dist --drop-ins target/drop-ins",
+    "xtask fuzz",
     "xtask check-targets --required",
     "xtask bench --rounds 3",
 ];

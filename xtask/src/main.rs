@@ -8,6 +8,7 @@ mod command;
 mod demo;
 mod deny;
 mod dist;
+mod fuzz;
 mod image;
 mod matrix;
 mod product;
@@ -41,6 +42,7 @@ usage: cargo xtask COMMAND [OPTIONS]
   clients                programs that people use, unchanged, on our executables, as root and
                            as a user [python-original|ybd|buildstream|sccache] [--required]
   bench                  speed and memory beside bubblewrap, a bare floor, tar and umoci
+  fuzz                   libFuzzer on what reads untrusted bytes [TARGET]... [--seconds N]
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies
   check-targets          type-check for the platforms that are not this one [--required]
@@ -76,6 +78,7 @@ fn dispatch(args: &[String]) -> Result {
         "clients-farm" => clients::farm::run(rest),
         "matrix" => matrix::run(rest),
         "bench" => bench::run(rest),
+        "fuzz" => fuzz::run(rest),
         "tidy" => tidy::run(rest),
         "deny" => deny::run(rest),
         "dist" => dist::run(rest),
