@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 
 use sandbox_core::{
-    CgroupView, CommandLine, Hostname, Input, Isolation, KeptCapabilities, Output, SandboxConfig,
-    Standing, User, UserNamespace,
+    CgroupView, CommandLine, Environment, Hostname, Input, Isolation, KeptCapabilities, Output,
+    SandboxConfig, Standing, User, UserNamespace,
 };
 use sandbox_sys::{HeldSignals, SandboxChild, SetUp};
 
@@ -91,6 +91,8 @@ pub(super) fn start(
     config.process.descriptors = descriptors;
     config.env.set.insert(INSIDE.into(), "1".into());
     if let Shared::Pod(name) = shared {
+        // Its environment may be seen by apps that keep capabilities of the host's root.
+        config.env = Environment::exactly([(INSIDE, "1")]);
         (config.processes, config.ipc) = (Isolation::Isolated, Isolation::Isolated);
         (config.network, config.hostname) = (Isolation::Isolated, Some(name));
         // Its apps have limits of their own.

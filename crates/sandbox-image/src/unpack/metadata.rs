@@ -113,7 +113,8 @@ fn set_attribute_at(_: BorrowedFd<'_>, _: &[u8], _: &[u8], _: &[u8]) -> Result<(
     Err(Errno::NOTSUP)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs::File;
     use std::os::fd::AsFd;
