@@ -1,5 +1,6 @@
 //! JSON of OCI images and bundles.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -22,7 +23,10 @@ pub fn oci_json(bytes: &[u8]) {
     let mut last = Vec::new();
     for part in bytes.split(|byte| *byte == 0).take(PARTS) {
         last = filled_in(part, &known);
-        let digest: String = Sha256::digest(&last).iter().map(|b| format!("{b:02x}")).collect();
+        let mut digest = String::new();
+        for byte in Sha256::digest(&last) {
+            write!(digest, "{byte:02x}").expect("a string takes it");
+        }
         fs::write(blobs.join(&digest), &last).expect("a file is written");
         known.push((digest, last.len()));
     }

@@ -1,8 +1,6 @@
 //! What differs where an app is one of a pod.
 
-use sandbox_core::{
-    Capability, Isolation, KeptCapabilities, SandboxConfig, User, UserNamespace,
-};
+use sandbox_core::{Capability, Isolation, KeptCapabilities, SandboxConfig, User, UserNamespace};
 use sandbox_image::app::{Disposition, Lifecycle};
 
 use super::nest::Ids;
@@ -26,7 +24,8 @@ pub(super) fn make(life: &mut Lifecycle, ids: Ids) {
     }
     for report in life.reports.iter_mut().filter(|report| loses && report.name == RETAIN) {
         report.disposition = Disposition::Adjusted;
-        report.detail += "; not with CAP_SYS_PTRACE, as in a pod that is power over what is outside";
+        report.detail +=
+            "; not with CAP_SYS_PTRACE, as in a pod that is power over what is outside";
     }
 }
 
