@@ -36,7 +36,7 @@ pub(crate) fn run(args: &[String]) -> Result {
         match arg.as_str() {
             "--seconds" => {
                 let value = args.next().map(|value| value.parse());
-                seconds = value.and_then(|value| value.ok()).ok_or(USAGE)?;
+                seconds = value.and_then(std::result::Result::ok).ok_or(USAGE)?;
             }
             option if option.starts_with('-') => return Err(USAGE.into()),
             name => wanted.push(name),
