@@ -89,9 +89,13 @@ impl Audience {
     }
 }
 
-/// To standard error, in one piece. Where that is closed there is nobody to tell.
+/// To standard error, in one piece. Where that is closed there is nobody to tell. What an image or a file
+/// says is part of messages, and does nothing to a terminal.
 fn say(text: &str) {
     if !text.is_empty() {
+        let plain =
+            |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
+        let text: String = text.chars().map(plain).collect();
         let _ = io::stderr().write_all(text.as_bytes());
     }
 }
