@@ -18,3 +18,8 @@ pub mod place;
 pub mod pod;
 mod seccomp;
 pub mod unpack;
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
