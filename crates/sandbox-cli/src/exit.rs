@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 
-use sandbox_core::Outcome;
+use sandbox_core::{Outcome, Status};
 use sandbox_sys::{RunError, SpawnError, WaitError};
 
 use crate::error::CliError;
@@ -27,6 +27,8 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
     match error {
         CliError::Run(RunError::Spawn(SpawnError::Exec { source, .. })) => of_exec(source.kind()),
         CliError::Wait(WaitError::Killed) => KILLED,
+        // Who ended the handler ended the image.
+        CliError::PreStart(status @ Status::Signaled(_)) => status.shell_code(),
         CliError::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(KILLED),
         _ => NOT_MADE,
     }
@@ -39,7 +41,7 @@ fn of_exec(kind: ErrorKind) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sandbox_core::{Status, Usage};
+    use sandbox_core::Usage;
 
     #[test]
     fn a_command_that_cannot_start() {
@@ -59,6 +61,9 @@ mod tests {
     #[test]
     fn everything_else_is_ours() {
         assert_eq!(of_error(&CliError::NoRoot), 125);
+        assert_eq!(of_error(&CliError::PreStart(Status::Exited(3))), 125);
+        assert_eq!(of_error(&CliError::PreStart(Status::Signaled(15))), 143);
+        assert_eq!(of_error(&CliError::Interrupted(2)), 130);
         assert_eq!(of_error(&CliError::Wait(WaitError::Killed)), 137);
     }
 }
