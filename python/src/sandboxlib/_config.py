@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import numbers
 import os
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
-from sandboxlib._errors import ConfigError
+from sandboxlib._errors import ConfigError, SetupError
 
 StrOrBytes = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 #: A text in JSON: itself where it is UTF-8, else the list of its bytes.
@@ -67,6 +68,14 @@ def environment(env: Optional[Mapping[Any, Any]]) -> Dict[str, Any]:
 def root(path: StrOrBytes) -> Text:
     """A directory of the host; ``/`` is the host's root."""
     raw = _bytes(path, "root")
+    # run-sandbox takes a file for an image. What is not there at all it says itself.
+    if raw and b"\0" not in raw and os.path.exists(raw) and not os.path.isdir(raw):
+        raise SetupError(
+            "Unable to chroot: %s: %s" % (os.fsdecode(raw), os.strerror(errno.ENOTDIR)),
+            kind="setup",
+            setting="root",
+            errno=errno.ENOTDIR,
+        )
     # "host" and "empty" are words of the configuration, and a directory may have such a name.
     return text(raw if raw.startswith(b"/") or not raw else b"./" + raw, "root")
 

@@ -22,9 +22,9 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     lines
 }
 
-/// A name that does nothing to a terminal. The root itself has none.
+/// A name as messages show it. The root itself has none.
 fn named(name: &[u8]) -> String {
-    if name.is_empty() { ".".to_owned() } else { shown(name).escape_debug().to_string() }
+    if name.is_empty() { ".".to_owned() } else { shown(name) }
 }
 
 fn examples(lost: &Lost) -> String {
