@@ -111,7 +111,7 @@ impl<'a> Loader<'a> {
                 (Kind::OciLayout, name) => self.oci_layout(&path, name.as_deref())?,
                 (kind, Some(_)) => return Err(not_taken(image, kind, "has no names")),
                 (Kind::OciBundle, None) => Self::oci_bundle(&path)?,
-                (_, None) => tree(&path)?,
+                (_, None) => in_place(Kind::Tree, Runs::Nothing, &path)?,
             }
         } else {
             self.file(&path, name.as_deref())?
@@ -158,13 +158,13 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// A directory tree as it is.
-fn tree(path: &Path) -> Result<Loaded, LoadError> {
+/// Files that are used where they are.
+fn in_place(kind: Kind, runs: Runs, path: &Path) -> Result<Loaded, LoadError> {
     let at = |source| LoadError::Open { path: path.to_owned(), source };
     let root = RootDirectory::open(RootSource::Directory(path.to_owned())).map_err(at)?;
     Ok(Loaded {
-        kind: Kind::Tree,
-        runs: Runs::Nothing,
+        kind,
+        runs,
         entrypoint: Vec::new(),
         rules: Rules::oci(),
         root_access: RootAccess::ReadWrite,

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::cached::{Made, Unpacked};
 use super::input::Input;
-use super::{Kind, LoadError, Loaded, Loader, Runs};
-use crate::app::{MissingDirectory, RootAccess, RootDirectory, RootSource, Rules};
+use super::{Kind, LoadError, Loaded, Loader, Runs, in_place};
+use crate::app::{MissingDirectory, RootAccess, Rules};
 use crate::oci::{Bundle, Layout, Platform, WorkingDirectory};
 use crate::place::Cache;
 use crate::unpack::Options;
@@ -89,19 +89,6 @@ impl Loader<'_> {
             sandbox_core::Root::Directory(directory) => directory.clone(),
             _ => path.to_owned(),
         };
-        let open = |source| LoadError::Open { path: directory.clone(), source };
-        let root = RootDirectory::open(RootSource::Directory(directory.clone())).map_err(open)?;
-        Ok(Loaded {
-            kind: Kind::OciBundle,
-            runs: Runs::Bundle(Box::new(bundle)),
-            entrypoint: Vec::new(),
-            rules: Rules::oci(),
-            root_access: RootAccess::ReadWrite,
-            id: None,
-            aci: None,
-            root,
-            lost: Vec::new(),
-            _entry: None,
-        })
+        in_place(Kind::OciBundle, Runs::Bundle(Box::new(bundle)), &directory)
     }
 }
