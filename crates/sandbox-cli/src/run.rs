@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use sandbox_core::{BACKEND_VARIABLE, HostFacts, Policy, Preference, Root, SandboxConfig};
+use sandbox_core::{BACKEND_VARIABLE, HostFacts, Outcome, Policy, Preference, Root, SandboxConfig};
 use sandbox_sys::{HeldSignals, Launcher, RunError, SandboxChild, SetUp};
 use sandboxlib::BACKENDS;
 
@@ -153,11 +153,21 @@ fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Resul
     let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let child = begin(request, verbosity, audience)?;
     let outcome = child.wait_passing_on(&held)?;
-    audience.ended(&outcome, held);
+    Ok(finish(&outcome, held, verbosity, audience))
+}
+
+/// Tells how the command ended, and gives the status to exit with.
+pub(crate) fn finish(
+    outcome: &Outcome,
+    held: HeldSignals,
+    verbosity: &Verbosity,
+    audience: &Audience,
+) -> u8 {
+    audience.ended(outcome, held);
     if let Verbosity::Verbose = verbosity {
-        audience.say(&render::outcome(&outcome));
+        audience.say(&render::outcome(outcome));
     }
-    Ok(exit::of_outcome(&outcome))
+    exit::of_outcome(outcome)
 }
 
 /// Starts a command of our own, on Linux alone.

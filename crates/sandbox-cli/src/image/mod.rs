@@ -37,7 +37,7 @@ use crate::flags::Flags;
 use crate::quantity;
 use crate::render::line;
 use crate::report::Audience;
-use crate::run::Verbosity;
+use crate::run::{Verbosity, finish};
 use progress::Progress;
 
 /// What a run needs beside the image.
@@ -74,13 +74,7 @@ pub(crate) fn run(
         audience.say(&line("warning", error));
     }
     match ended {
-        Ok(Some(outcome)) => {
-            audience.ended(&outcome, held);
-            if let Verbosity::Verbose = verbosity {
-                audience.say(&crate::render::outcome(&outcome));
-            }
-            Ok(exit::of_outcome(&outcome))
-        }
+        Ok(Some(outcome)) => Ok(finish(&outcome, held, verbosity, audience)),
         Ok(None) => Ok(0),
         Err(error) => Err(interrupted(error, &held)),
     }

@@ -117,22 +117,13 @@ fn run(flags: PodFlags, words: &[OsString], audience: &Audience) -> Result<u8, C
     let mut all = Flags::parse_from([crate::run::NAME]);
     all.image = flags.image;
     let (dir, file) = (directory()?, ConfigFile::default());
-    let flags = (&all, &flags.images);
-    let ended = {
-        let run = Run {
-            flags: flags.0,
-            file: &file,
-            verbosity: &verbosity,
-            audience,
-            held: &held,
-            dir: &dir,
-        };
-        run.pod(flags.1)
-    };
+    let (verbosity, held) = (&verbosity, &held);
+    let run = Run { flags: &all, file: &file, verbosity, audience, held, dir: &dir };
+    let ended = run.pod(&flags.images);
     if let Err(error) = dir.remove() {
         audience.say(&line("warning", error));
     }
-    ended.map_err(|error| interrupted(error, &held))
+    ended.map_err(|error| interrupted(error, held))
 }
 
 /// An image of a pod, unpacked to a directory of its own.

@@ -19,6 +19,7 @@ use sandbox_sys::{RunError, SandboxChild};
 use super::lifecycle::{self, Stages};
 use super::sockets::{self, Bound};
 use super::{Run, told, volume};
+use crate::descriptors::{Own, check_open};
 use crate::error::CliError;
 use crate::report::Audience;
 use crate::resolve::{Base, Request, command_line, resolve};
@@ -91,14 +92,8 @@ impl Run<'_> {
         }
         let warning =
             |field: &String| format!("the bundle's {field} is not supported, and ignored");
-        let main = self.request(config)?;
-        Ok(Prepared {
-            stages: Stages { pre_start: None, main, post_stop: None },
-            loaded,
-            _sockets: Bound::default(),
-            reports: Vec::new(),
-            warnings: unsupported.iter().map(warning).collect(),
-        })
+        let warnings = unsupported.iter().map(warning).collect();
+        Ok(Prepared::of_one(self.request(config)?, loaded, warnings))
     }
 
     /// Finds out which limits can be set here: one that cannot is told of, and is an error with `--strict`
@@ -200,24 +195,28 @@ impl Run<'_> {
             if build { crate::preset::base(command)? } else { SandboxConfig::new(command) };
         config.root = root;
         config.extra_mounts = mounts;
-        let main = self.request(config)?;
-        Ok(Prepared {
-            stages: Stages { pre_start: None, main, post_stop: None },
-            loaded,
-            _sockets: Bound::default(),
-            reports: Vec::new(),
-            warnings: Vec::new(),
-        })
+        Ok(Prepared::of_one(self.request(config)?, loaded, Vec::new()))
     }
 
     fn request(&self, config: SandboxConfig) -> Result<Request, CliError> {
         let variable = env::var_os(sandbox_core::BACKEND_VARIABLE);
         let base = Base::Image(Box::new(config));
-        resolve(self.flags.clone(), self.file.clone(), variable, base)
+        let request = resolve(self.flags.clone(), self.file.clone(), variable, base)?;
+        Own::of(self.flags).check(&request.config)?;
+        if !self.flags.report.explain {
+            check_open(&request.config)?;
+        }
+        Ok(request)
     }
 }
 
 impl Prepared {
+    /// What runs one process, and has no isolators.
+    fn of_one(main: Request, loaded: Loaded, warnings: Vec<String>) -> Self {
+        let stages = Stages { pre_start: None, main, post_stop: None };
+        Self { stages, loaded, _sockets: Bound::default(), reports: Vec::new(), warnings }
+    }
+
     /// Prints what would be done for each process.
     pub(super) fn explain(&self, audience: &Audience) -> Result<(), CliError> {
         let handlers =

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -291,6 +291,28 @@ fn a_command_cannot_be_given_the_descriptors_that_are_ours() {
         fs::write(f.host("box"), config(f, &settings)).unwrap();
         redirected(f, "9>&1", &words, "").prints("x\n");
         fs::remove_file(f.host("box")).unwrap();
+    });
+}
+
+/// An image has mounts before those of the configuration, which are counted with them.
+#[test]
+fn nor_can_what_is_run_of_an_image() {
+    for_everyone(|f| {
+        let mut tar = Command::new("tar");
+        tar.arg("-cf").arg(f.host("x.tar")).arg("-C").arg(f.tree()).arg("bin");
+        assert!(tar.status().unwrap().success());
+        for (flag, number) in [("--status-fd", 9), ("--config-fd", 7)] {
+            let has_one_name = |(field, _): &(&str, Value)| !field.starts_with("extra-mounts");
+            for (field, mut settings) in handing_over(number).into_iter().filter(has_one_name) {
+                settings["root"] = json!(f.text("x.tar"));
+                let error = failure_of(f, &settings);
+                assert_eq!((&error["kind"], &error["setting"]), (&json!("config"), &json!(field)));
+                let message = error["message"].as_str().unwrap();
+                let said = format!("{field} is descriptor {number}, which is that of {flag}: ");
+                assert!(message.starts_with(&said), "{message}");
+            }
+        }
+        fs::remove_file(f.host("x.tar")).unwrap();
     });
 }
 
