@@ -34,7 +34,8 @@ int report(long result)
 static int run(char **words)
 {
     const struct command *parts[] = {file_commands,   process_commands, life_commands,
-                                     system_commands, network_commands, caller_commands};
+                                     system_commands, network_commands, caller_commands,
+                                     escape_files_commands, escape_kernel_commands};
     int count = 0;
     while (words[count + 1])
         count++;

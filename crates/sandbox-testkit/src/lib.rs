@@ -38,6 +38,7 @@
 mod case;
 mod cases;
 mod check;
+mod escapes;
 pub mod fixture;
 mod leaks;
 mod options;

@@ -25,6 +25,7 @@ mod targets;
 mod writable;
 
 use crate::case::{Case, Role};
+use crate::escapes;
 
 /// Every case, in the order in which they run.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
@@ -54,6 +55,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         bad_input::CASES,
     ]
     .into_iter()
+    .chain(escapes::CASES.iter().copied())
     .flatten()
 }
 

@@ -1,0 +1,35 @@
+//! Known ways out of sandboxes, each tried by a program inside: the cases whose subject is `escape-…`.
+//!
+//! Each has a control, in which the same attack succeeds because the isolation is off.
+
+mod descriptors;
+mod network;
+mod out_of_root;
+mod privilege;
+mod processes;
+mod read_only;
+mod terminal;
+
+use crate::case::Case;
+
+/// Every attack, by subject.
+pub(crate) const CASES: &[&[Case]] = &[
+    out_of_root::CASES,
+    descriptors::CASES,
+    processes::CASES,
+    terminal::CASES,
+    privilege::CASES,
+    network::CASES,
+    read_only::CASES,
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn each_can_fail() {
+        for case in super::CASES.iter().copied().flatten() {
+            assert!(case.name.starts_with("escape-"), "{}", case.name);
+            assert!(case.control.is_some(), "{} has no control", case.name);
+        }
+    }
+}
