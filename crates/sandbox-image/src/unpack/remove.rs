@@ -51,11 +51,15 @@ fn others_below(
         let entry = entry?;
         let (below, name) = (entries.fd()?, entry.file_name().to_bytes());
         let path = if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() };
-        if matches!(name, b"." | b"..") || kept.all.contains(&path) {
+        if matches!(name, b"." | b"..") {
             continue;
         }
+        // First of all: a directory that has nothing of lower layers may be one of theirs itself.
         if !kept.put.contains(&path) {
             remove(below, name)?;
+            continue;
+        }
+        if kept.all.contains(&path) {
             continue;
         }
         let stat = statat(below, name, AtFlags::SYMLINK_NOFOLLOW)?;

@@ -78,6 +78,8 @@ fn what_the_same_layer_has_put_stays_in_either_order() {
 #[test]
 fn the_top_directory_can_be_opaque() {
     over(Tar::default().file("new", "").file(".wh..wh..opq", ""), &["new"]);
+    // Then a directory that was opaque before goes with all the others, as it is from below.
+    over(Tar::default().file("d/.wh..wh..opq", "").file(".wh..wh..opq", ""), &[]);
 }
 
 #[test]
