@@ -65,6 +65,15 @@ pub enum PlaceError {
         /// Its permission bits.
         mode: u32,
     },
+    /// A directory for temporary files in which everybody can rename and replace what others have made.
+    #[error("everybody can replace what is in {} (mode {mode:04o}): `chmod +t` it, or set TMPDIR to another directory", .path.display())]
+    #[non_exhaustive]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// A word that cannot be part of the name of an entry.
     #[error(
         "{field} {value:?} cannot name an entry of a cache: only 1 to {most} letters, digits and `-` can"

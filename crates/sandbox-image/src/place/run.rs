@@ -40,7 +40,8 @@ impl RunDir {
     /// Makes one in `base`; `None`: in `TMPDIR`, or `/tmp` where that is unset or empty.
     ///
     /// # Errors
-    /// There is no such base, it cannot be written to, or flock(2) does not work there.
+    /// There is no such base, it cannot be written to, all can write to it and it has no sticky bit, or
+    /// flock(2) does not work there.
     pub fn new(base: Option<&Path>) -> Result<Self, PlaceError> {
         let base = open_base(base)?;
         let private = Private::make(&base, PREFIX)?;
@@ -137,11 +138,19 @@ pub(super) fn sub_directory(
 
 /// Opens that directory, or the one for temporary files.
 pub(super) fn open_base(base: Option<&Path>) -> Result<Base, PlaceError> {
-    match base {
+    let base = match base {
         Some(base) => Base::open(base),
         None => match env::var_os("TMPDIR").filter(|value| !value.is_empty()) {
             Some(directory) => Base::open(Path::new(&directory)),
             None => Base::open(Path::new("/tmp")),
         },
+    }?;
+    let stat = fs::fstat(&base.fd).map_err(PlaceError::call(Step::Inspect, &base.path))?;
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    // Whoever may rename what is in it could put another tree in the place of the one that is run. A
+    // group is often the user's own.
+    if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
+        return Err(PlaceError::Open { path: base.path, mode: mode.as_raw_mode() & 0o7777 });
     }
+    Ok(base)
 }

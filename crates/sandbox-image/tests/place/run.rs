@@ -31,6 +31,21 @@ fn dead(base: &Path, letter: char) -> PathBuf {
     path
 }
 
+/// Who may rename a directory of a run could put another in its place.
+#[test]
+fn never_where_everybody_can_replace_it() {
+    let base = TempDir::new().unwrap();
+    for (mode, good) in [(0o777, false), (0o707, false), (0o1777, true), (0o775, true)] {
+        fs::set_permissions(base.path(), Permissions::from_mode(mode)).unwrap();
+        match RunDir::new(Some(base.path())) {
+            Ok(run) => assert!(good, "{mode:o}: {}", run.path().display()),
+            Err(PlaceError::Open { mode: said, .. }) => assert!(!good && said == mode, "{said:o}"),
+            Err(other) => panic!("{mode:o}: {other}"),
+        }
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0, "{mode:o}");
+    }
+}
+
 #[test]
 fn private_and_gone_at_the_end() {
     let base = TempDir::new().unwrap();
