@@ -16,6 +16,8 @@ const SOURCES: &[(&str, &str)] = &[
     ("network.c", include_str!("../probes/network.c")),
     ("caller.c", include_str!("../probes/caller.c")),
     ("escape_files.c", include_str!("../probes/escape_files.c")),
+    ("escape_files_write.c", include_str!("../probes/escape_files_write.c")),
+    ("escape_files_caller.c", include_str!("../probes/escape_files_caller.c")),
     ("escape_kernel.c", include_str!("../probes/escape_kernel.c")),
 ];
 

@@ -13,11 +13,11 @@ impl ProcessAct {
         match self {
             Self::LoopbackUp => kernel::loopback_up(),
             Self::HostName(name) => kernel::set_host_name(name),
-            Self::ChangeDirectory(path) => kernel::change_directory_path(path),
+            Self::ChangeDirectory(path) => change_directory(path),
             Self::FirstDirectory(paths) => {
                 let mut done = Err(libc::ENOENT);
                 for (path, variable) in paths {
-                    done = kernel::change_directory_path(path);
+                    done = change_directory(path);
                     if done.is_ok() {
                         name_directory(variable, program);
                         break;
@@ -37,6 +37,18 @@ impl ProcessAct {
             Self::BlockTerminalInput => kernel::filter_system_calls(terminal::FILTER),
         }
     }
+}
+
+/// By no link of proc(5)'s: the caller's descriptors are still open here, and one of a directory outside
+/// would lead there (CVE-2024-21626).
+fn change_directory(path: &CStr) -> Result<(), Errno> {
+    let root = kernel::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?;
+    let directory = kernel::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY);
+    kernel::close(root);
+    let directory = directory?;
+    let done = kernel::change_directory(directory);
+    kernel::close(directory);
+    done
 }
 
 /// Where the command gets a `PWD`, it is this one.

@@ -21,6 +21,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     privilege::CASES,
     network::CASES,
     read_only::CASES,
+    read_only::COVER_CASES,
 ];
 
 #[cfg(test)]
