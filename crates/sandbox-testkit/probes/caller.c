@@ -50,7 +50,7 @@ static int put(const char *path, const char *format, ...)
 
 // Enters a user namespace. Root keeps every id: a process outside must map them. A plain user can map
 // one id, its own, to `inside`.
-static int enter_user_namespace(uid_t inside)
+int enter_user_namespace(uid_t inside)
 {
     uid_t uid = geteuid();
     gid_t gid = getegid();

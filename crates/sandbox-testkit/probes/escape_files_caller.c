@@ -16,7 +16,7 @@ static int fail(const char *what)
 
 static int own_mounts(int more)
 {
-    return unshare((geteuid() ? CLONE_NEWUSER : 0) | CLONE_NEWNS | more) ||
+    return (geteuid() != 0 && enter_user_namespace(0)) || unshare(CLONE_NEWNS | more) ||
            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 

@@ -188,7 +188,7 @@ static int uncover(char **words)
 // own-cover SOURCE DIR WORD...: a sandbox that keeps its rights: DIR is SOURCE, read-only.
 static int own_cover(char **words)
 {
-    if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) ||
+    if ((geteuid() != 0 && enter_user_namespace(0)) || unshare(CLONE_NEWNS) ||
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
         mount(words[0], words[1], NULL, MS_BIND, NULL) ||
         mount(NULL, words[1], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL)) {

@@ -24,6 +24,9 @@ struct command {
 // failure of the probe, so the exit status is 0 either way.
 int report(long result);
 
+// Makes a user namespace, in which the caller is `inside`. 0, or -1 and errno.
+int enter_user_namespace(uid_t inside);
+
 extern const struct command file_commands[], process_commands[], life_commands[], system_commands[],
     network_commands[], caller_commands[], escape_files_commands[], escape_files_write_commands[],
     escape_files_caller_commands[], escape_kernel_commands[];

@@ -177,6 +177,9 @@ pub(super) fn step_hint(step: &Step, errno: i32) -> Option<String> {
         (Step::ChangeDirectory(_), libc::ENOENT) => {
             "the working directory must exist in the sandbox"
         }
+        (Step::ChangeDirectory(_), libc::ELOOP) => {
+            "the working directory is named by a link of proc, which could lead outside"
+        }
         (Step::KeepDirectory, libc::ENOENT) => {
             let here = std::env::current_dir().unwrap_or_default();
             let hint = format!("{} does not exist in the sandbox", here.display());

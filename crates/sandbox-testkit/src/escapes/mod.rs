@@ -3,18 +3,22 @@
 //! Each has a control, in which the same attack succeeds because the isolation is off.
 
 mod descriptors;
+mod mounts;
 mod network;
 mod out_of_root;
 mod privilege;
 mod processes;
 mod read_only;
+mod set_up;
 mod terminal;
 
-use crate::case::Case;
+use crate::case::{Case, Role};
 
 /// Every attack, by subject.
 pub(crate) const CASES: &[&[Case]] = &[
     out_of_root::CASES,
+    set_up::CASES,
+    mounts::CASES,
     descriptors::CASES,
     processes::CASES,
     terminal::CASES,
@@ -23,6 +27,9 @@ pub(crate) const CASES: &[&[Case]] = &[
     read_only::CASES,
     read_only::COVER_CASES,
 ];
+
+/// The callers that attacks need.
+pub(crate) const ROLES: &[&[Role]] = &[mounts::ROLES];
 
 #[cfg(test)]
 mod tests {

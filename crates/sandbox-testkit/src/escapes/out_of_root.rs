@@ -1,8 +1,10 @@
 //! Out of the root: every known way from a tree to what lies beside it.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use sandbox_core::{Feature, Filesystem, Input, Isolation, Mount, SandboxConfigBuilder};
 
 use crate::case::{Case, Need};
@@ -10,10 +12,11 @@ use crate::check::{Check, Failure, ensure, same};
 use crate::world::{World, said, text};
 
 const PROC: &[Need] = &[Need::Has(Feature::MountProc)];
+const MASKS: &[Need] = &[Need::Has(Feature::MountProc), Need::Root];
 const OWN: &[Need] = &[Need::Has(Feature::MountsIsolated)];
 
 /// The attacks of the probe's `break-out`, by number: a function pointer has no other way to carry one.
-const WAYS: [&str; 13] = [
+const WAYS: [&str; 16] = [
     "chroot-twice",
     "chroot-fd",
     "up",
@@ -27,6 +30,9 @@ const WAYS: [&str; 13] = [
     "move-mount",
     "pivot",
     "uncover",
+    "fchdir",
+    "join-fd",
+    "mount-over",
 ];
 
 pub(super) const CASES: &[Case] = &[
@@ -44,6 +50,12 @@ pub(super) const CASES: &[Case] = &[
         .control(in_bare_chroot::<10>),
     Case::new("escape-root/pivot-again", PROC, with_proc::<11>).control(over_old_root::<11>),
     Case::new("escape-root/umount-of-root", PROC, with_proc::<12>).control(over_old_root::<12>),
+    Case::new("escape-root/fchdir-to-inherited", &[], with_inherited::<13>)
+        .control(inherited_in_chroot::<13>),
+    Case::new("escape-root/setns-to-inherited", &[], with_inherited::<14>)
+        .control(inherited_in_chroot::<14>),
+    Case::new("escape-root/mount-over-root", PROC, with_proc::<15>).control(in_bare_chroot::<15>),
+    Case::new("escape-root/mount-over-masks", MASKS, masks).control(no_masks),
     Case::new("escape-root/open-by-handle", &[], by_handle).control(by_handle_in_chroot),
     Case::new("escape-root/moved-directory", OWN, moved).control(moved_in_chroot),
 ];
@@ -125,6 +137,42 @@ fn with_cwd_outside<const N: usize>(w: &World<'_>) -> Check {
 
 fn over_old_root<const N: usize>(w: &World<'_>) -> Check {
     succeeds(w, if N == 11 { "old-root" } else { "over-root" }, WAYS[N])
+}
+
+/// The caller's directory, or its mounts, by a descriptor that every child inherits.
+fn inherited<const N: usize>(w: &World<'_>) -> Check<File> {
+    let path = if N == 13 { w.outside() } else { PathBuf::from("/proc/self/ns/mnt") };
+    let file = File::open(path)?;
+    fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    Ok(file)
+}
+
+fn with_inherited<const N: usize>(w: &World<'_>) -> Check {
+    let _file = inherited::<N>(w)?;
+    plain::<N>(w)
+}
+
+fn inherited_in_chroot<const N: usize>(w: &World<'_>) -> Check {
+    let _file = inherited::<N>(w)?;
+    let tried = succeeds(w, "in-chroot", WAYS[N]);
+    if N == 14 && !nix::unistd::geteuid().is_root() && matches!(tried, Err(Failure::Wrong(_))) {
+        return Err(Failure::cannot_run("only root joins the host's mounts"));
+    }
+    tried
+}
+
+/// A proc without the parts that are covered, over the one that has them.
+fn masks(w: &World<'_>) -> Check {
+    let said = w.says(proc(isolated(w, w.probe("fresh-proc /work/sub"))?)?)?;
+    ensure!(said != "escaped", "the host's settings can be written");
+    Ok(())
+}
+
+fn no_masks(w: &World<'_>) -> Check {
+    match w.host_says(&format!("fresh-proc {}", w.path("/work/sub").display()))?.as_str() {
+        "escaped" => Ok(()),
+        other => Err(Failure::cannot_run(format!("no proc of its own: {other}"))),
+    }
 }
 
 /// As if it had guessed the number.
