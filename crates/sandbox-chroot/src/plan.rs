@@ -20,7 +20,11 @@ pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
         planner.mount(mount);
     }
     planner.protect_host();
-    if config.root != Root::Host || planner.mounting() {
+    if planner.mounting() && planner.on_linux() {
+        // A chroot would leave the host's mounts in the namespace. With its proc in there, whole, the
+        // kernel lets a command that makes a user namespace mount another one without what is masked.
+        planner.push(Step::PivotRoot);
+    } else if config.root != Root::Host || planner.mounting() {
         planner.push(Step::Chroot);
     }
     planner.finish();

@@ -163,8 +163,18 @@ fn inherited_in_chroot<const N: usize>(w: &World<'_>) -> Check {
 
 /// A proc without the parts that are covered, over the one that has them.
 fn masks(w: &World<'_>) -> Check {
-    let said = w.says(proc(isolated(w, w.probe("fresh-proc /work/sub"))?)?)?;
-    ensure!(said != "escaped", "the host's settings can be written");
+    let words = "fresh-proc /work/sub";
+    let tmpfs = Filesystem::Tmpfs { size: None, mode: None };
+    let with = [
+        ("all isolated", proc(isolated(w, w.probe(words))?)?),
+        ("with a proc", proc(w.probe(words))?),
+        ("without one", w.probe(words)),
+        ("with another mount", w.probe(words).mount(Mount::new("/tmp", tmpfs)?)),
+    ];
+    for (what, config) in with {
+        let said = w.says(config)?;
+        ensure!(said != "escaped", "{what}: the host's settings can be written");
+    }
     Ok(())
 }
 
