@@ -14,6 +14,7 @@ static const struct { int number; const char *name; } errors[] = {
     {ENOSYS, "ENOSYS"}, {ENOTEMPTY, "ENOTEMPTY"}, {EOVERFLOW, "EOVERFLOW"},
     {ENETUNREACH, "ENETUNREACH"}, {ENETDOWN, "ENETDOWN"}, {ECONNREFUSED, "ECONNREFUSED"},
     {EADDRNOTAVAIL, "EADDRNOTAVAIL"}, {EIDRM, "EIDRM"}, {ERANGE, "ERANGE"},
+    {ETXTBSY, "ETXTBSY"}, {ENOKEY, "ENOKEY"}, {EAFNOSUPPORT, "EAFNOSUPPORT"},
 };
 
 int report(long result)
@@ -35,7 +36,9 @@ static int run(char **words)
 {
     const struct command *parts[] = {file_commands,   process_commands, life_commands,
                                      system_commands, network_commands, caller_commands,
-                                     escape_files_commands, escape_kernel_commands};
+                                     escape_files_commands, escape_kernel_commands,
+                                     escape_privilege_commands, escape_network_commands,
+                                     escape_terminal_commands};
     int count = 0;
     while (words[count + 1])
         count++;

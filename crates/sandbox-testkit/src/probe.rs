@@ -17,6 +17,9 @@ const SOURCES: &[(&str, &str)] = &[
     ("caller.c", include_str!("../probes/caller.c")),
     ("escape_files.c", include_str!("../probes/escape_files.c")),
     ("escape_kernel.c", include_str!("../probes/escape_kernel.c")),
+    ("escape_kernel_privilege.c", include_str!("../probes/escape_kernel_privilege.c")),
+    ("escape_kernel_network.c", include_str!("../probes/escape_kernel_network.c")),
+    ("escape_kernel_terminal.c", include_str!("../probes/escape_kernel_terminal.c")),
 ];
 
 /// Why there is no program.

@@ -72,6 +72,7 @@ pub(crate) fn roles() -> impl Iterator<Item = &'static Role> {
         caller::ROLES,
     ]
     .into_iter()
+    .chain(escapes::ROLES.iter().copied())
     .flatten()
 }
 

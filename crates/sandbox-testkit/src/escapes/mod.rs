@@ -2,6 +2,7 @@
 //!
 //! Each has a control, in which the same attack succeeds because the isolation is off.
 
+mod attack;
 mod descriptors;
 mod network;
 mod out_of_root;
@@ -10,18 +11,26 @@ mod processes;
 mod read_only;
 mod terminal;
 
-use crate::case::Case;
+use crate::case::{Case, Role};
 
 /// Every attack, by subject.
 pub(crate) const CASES: &[&[Case]] = &[
     out_of_root::CASES,
     descriptors::CASES,
     processes::CASES,
+    processes::OUTLIVE,
     terminal::CASES,
-    privilege::CASES,
+    privilege::capabilities::CASES,
+    privilege::namespaces::CASES,
+    privilege::settings::CASES,
+    privilege::devices::CASES,
+    privilege::kernel::CASES,
     network::CASES,
     read_only::CASES,
 ];
+
+/// The callers that attacks need.
+pub(crate) const ROLES: &[&[Role]] = &[processes::ROLES, processes::OUTLIVE_ROLES, terminal::ROLES];
 
 #[cfg(test)]
 mod tests {
