@@ -58,14 +58,6 @@ static int tioclinux(char **words)
     return report(ioctl(0, TIOCLINUX, &request));
 }
 
-// take-foreground: a group of its own, to which the terminal belongs from then on.
-static int take_foreground(char **words)
-{
-    (void)words;
-    signal(SIGTTOU, SIG_IGN);
-    return report(setpgid(0, 0) ? -1 : tcsetpgrp(0, getpid()));
-}
-
 // take-terminal FORCE: makes a terminal that is another session's its own.
 static int take_terminal(char **words)
 {
@@ -155,7 +147,7 @@ static int at_terminal(char **words)
         type(master, "fg\n");
         usleep(300000);
         type(master, "\x03");
-        type(master, "echo status-$''?\n");
+        type(master, "echo status-$?\n");
         good = expect(master, "status-130");
     }
     type(master, "exit 7\n");
@@ -171,6 +163,6 @@ static int at_terminal(char **words)
 const struct command escape_terminal_commands[] = {
     {"tiocsti-high", 0, tiocsti_high}, {"tiocsti-i386", 0, tiocsti_i386},
     {"tiocsti-x32", 0, tiocsti_x32}, {"tiocsti-dev-tty", 0, tiocsti_dev_tty},
-    {"tioclinux", 0, tioclinux}, {"take-foreground", 0, take_foreground},
+    {"tioclinux", 0, tioclinux},
     {"take-terminal", 1, take_terminal}, {"at-terminal", 2, at_terminal}, {NULL, 0, NULL},
 };

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use nix::unistd::{getpgrp, tcgetpgrp};
 use sandbox_core::{Environment, Input, Output, SandboxConfigBuilder};
 
 use super::attack::{in_tree, is_refused};
@@ -29,10 +28,6 @@ pub(super) const CASES: &[Case] = &[
         w.play("on-terminal", "terminal-taken")
     })
     .control(take_on_host),
-    Case::new("escape-terminal/foreground-stays-taken", &[], |w| {
-        w.play("on-terminal", "foreground-taken")
-    })
-    .control(|w| w.play("on-terminal", "foreground-taken-plain")),
     // Not an attack: what must still work where the attacks do not.
     Case::new("escape-terminal/job-control-works", &[], job_control).control(no_job_control),
 ];
@@ -45,8 +40,6 @@ pub(super) const ROLES: &[Role] = &[
     Role { name: "typing tiocsti-dev-tty", run: |w| types(w, "tiocsti-dev-tty") },
     Role { name: "console-attacked", run: console_attacked },
     Role { name: "terminal-taken", run: terminal_taken },
-    Role { name: "foreground-taken", run: foreground_taken },
-    Role { name: "foreground-taken-plain", run: foreground_taken_plain },
     Role { name: "shell", run: shell_role },
 ];
 
@@ -111,23 +104,6 @@ fn take_on_host(w: &World<'_>) -> Check {
         return Ok(());
     }
     Err(Failure::cannot_run(format!("it is not permitted without a sandbox either: {answer}")))
-}
-
-/// The command takes the terminal for a group of its own, as a shell does; once it has ended, its caller
-/// must be able to read again.
-fn foreground_taken(w: &World<'_>) -> Check {
-    let answer = w.says(w.probe("take-foreground").stdin(Input::Inherit))?;
-    let owner = tcgetpgrp(std::io::stdin())?;
-    ensure!(owner == getpgrp(), "the command said {answer}; the terminal is now of {owner}");
-    Ok(())
-}
-
-fn foreground_taken_plain(w: &World<'_>) -> Check {
-    let mut plain = w.host("take-foreground");
-    let output = plain.stdin(std::process::Stdio::inherit()).output()?;
-    same("a plain child", &*text(&output.stdout), "ok")?;
-    ensure!(tcgetpgrp(std::io::stdin())? != getpgrp(), "it comes back by itself");
-    Ok(())
 }
 
 const BUSYBOX: &str = "/bin/busybox";

@@ -3,8 +3,10 @@
 use sandbox_core::{Feature, SandboxConfig, User, UserNamespace};
 
 use crate::case::{Case, Need};
-use crate::check::Check;
-use crate::escapes::attack::{hosts_root, permitted, refused, refused_in, refused_last};
+use crate::check::{Check, Failure};
+use crate::escapes::attack::{
+    hosts_root, is_refused, permitted, refused, refused_in, refused_last, says,
+};
 use crate::world::World;
 
 /// A case of an attack in namespaces of the command's own. Making them may itself be refused.
@@ -74,16 +76,31 @@ fn last(w: &World<'_>) -> Check<Vec<(&'static str, SandboxConfig)>> {
     ])
 }
 
-/// A file system of the kernel's without what covers parts of the one that is there.
+/// A file system of the kernel's without what covers parts of the one that is there, and one of the
+/// settings in it.
 fn words(kind: &str, place: &str) -> String {
-    format!("nested mount-new {kind} {place}")
+    let attack = match kind {
+        "proc" => format!("rewrite {place}/sys/kernel/core_pattern"),
+        _ => format!("writable-below {place}/kernel"),
+    };
+    format!("nested mount-new {kind} {place} then {attack}")
 }
 
 fn fresh(w: &World<'_>, kind: &str) -> Check {
-    refused(w, &words(kind, "/work"), PLACES, NOT_SO)?;
-    refused_in(w, hosts_root(w, &words(kind, "/mnt"))?, NOT_SO)
+    refused_last(w, &words(kind, "/work"), PLACES, NOT_SO)?;
+    for (what, config) in hosts_root(w, &words(kind, "/mnt"))? {
+        let answer = says(w, &config).map_err(|failure| failure.of(what))?;
+        is_refused(answer.lines().last().unwrap_or_default(), NOT_SO)
+            .map_err(|failure| failure.of(what))?;
+    }
+    Ok(())
 }
 
 fn fresh_on_host(w: &World<'_>, kind: &str) -> Check {
-    permitted(w, &words(kind, &w.path("/work").display().to_string()), &["ok"])
+    let answer = w.host_says(&words(kind, &w.path("/work").display().to_string()))?;
+    if answer.lines().count() == 2 && answer.lines().all(|line| line.starts_with("ok")) {
+        return Ok(());
+    }
+    let answer = answer.replace('\n', ", ");
+    Err(Failure::cannot_run(format!("it is not permitted without a sandbox either: {answer}")))
 }
