@@ -4,8 +4,6 @@ mod outlive;
 
 use std::fs;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use sandbox_core::{Feature, Isolation, SandboxConfig};
 
 use super::attack::{Victim, hosts_root, in_tree, is_refused, permitted, refused_in, says, trees};

@@ -120,7 +120,7 @@ fn shell(w: &World<'_>) -> SandboxConfigBuilder {
 }
 
 /// What a person at a terminal finds, in a shell that a program ends in.
-fn person(w: &World<'_>, kind: &str, program: Command) -> Check<String> {
+fn person(w: &World<'_>, kind: &str, program: &Command) -> Check<String> {
     let mut person = w.host(&format!("at-terminal {kind}"));
     person.arg(program.get_program()).args(program.get_args());
     for (name, value) in program.get_envs() {
@@ -130,7 +130,7 @@ fn person(w: &World<'_>, kind: &str, program: Command) -> Check<String> {
 }
 
 fn job_control(w: &World<'_>) -> Check {
-    let answer = person(w, "controlling", w.role("", "shell")?)?;
+    let answer = person(w, "controlling", &w.role("", "shell")?)?;
     if answer != "ok 0" {
         let report = fs::read_to_string(w.role_report()).unwrap_or_default();
         return Err(Failure::wrong(format!("{answer}; {report}")));
@@ -151,7 +151,7 @@ fn no_job_control(w: &World<'_>) -> Check {
     fs::copy(BUSYBOX, w.path("/work/busybox"))?;
     let mut plain = Command::new(BUSYBOX);
     plain.args(["sh", "-i"]).env("BUSYBOX", BUSYBOX);
-    let answer = person(w, "plain", plain)?;
+    let answer = person(w, "plain", &plain)?;
     ensure!(!answer.starts_with("ok"), "there is job control without it: {answer}");
     Ok(())
 }

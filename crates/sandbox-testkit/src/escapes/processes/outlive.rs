@@ -5,8 +5,14 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::*;
-use sandbox_core::{SandboxConfigBuilder, Status};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sandbox_core::{Isolation, SandboxConfigBuilder, Status};
+
+use super::ISOLATED;
+use crate::case::{Case, Role};
+use crate::check::{Check, Failure, ensure, same};
+use crate::world::World;
 
 pub(in crate::escapes) const CASES: &[Case] = &[
     Case::new("escape-processes/orphan-outlives", ISOLATED, |w| {
