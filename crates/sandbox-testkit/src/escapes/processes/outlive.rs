@@ -228,7 +228,8 @@ fn kill_isolated(w: &World<'_>) -> Check {
 fn kill_undefined(w: &World<'_>) -> Check {
     let said = w.dir().join("said");
     let output = sandbox_core::Output::File(said.clone());
-    let config = w.probe("kill-supervisor /work/control").processes(Isolation::Undefined);
+    let config =
+        w.probe("sleep 200 , kill-supervisor /work/control").processes(Isolation::Undefined);
     let ended = w.start(config.stdout(output))?.wait();
     wait_for_life(w, "/work/control")?;
     let lives = lives(w, "/work/control");
