@@ -119,6 +119,7 @@ pub(crate) fn run(args: &[String]) -> Result {
         results.push((cell, result));
     }
     print_table(&results);
+    print_escapes(&results);
 
     if bless {
         for (cell, result) in &results {
@@ -149,6 +150,33 @@ fn print_table(results: &[(Cell, std::result::Result<Outcomes, String>)]) {
             }
         }
     }
+}
+
+/// The attacks: how many were tried, and how many of them were held.
+fn print_escapes(results: &[(Cell, std::result::Result<Outcomes, String>)]) {
+    println!(
+        "\n{:<20}{:<8}{:<9}{:>8}{:>8}{:>21}{:>9}",
+        "escapes", "caller", "kernel", "tried", "held", "refused as declared", "skipped"
+    );
+    for (cell, result) in results {
+        let [backend, caller, kernel] = cell.words();
+        print!("{backend:<20}{caller:<8}{kernel:<9}");
+        match result {
+            Err(_) => println!("  cannot run here"),
+            Ok(outcomes) => {
+                let [tried, held, refused, skipped] = escapes(outcomes);
+                println!("{tried:>8}{held:>8}{refused:>21}{skipped:>9}");
+            }
+        }
+    }
+}
+
+/// Of the attacks: tried, held, refused as declared, skipped.
+fn escapes(outcomes: &Outcomes) -> [usize; 4] {
+    let attacks = || outcomes.iter().filter(|(name, _)| name.starts_with("escape-"));
+    let [held, lost, refused, skipped] = ["passed", "failed", "refused", "skipped"]
+        .map(|word| attacks().filter(|(_, outcome)| outcome.word == word).count());
+    [held + lost, held, refused, skipped]
 }
 
 /// Names every cell that cannot run, and every case that is not as expected.
@@ -306,6 +334,13 @@ mod tests {
         let words: Vec<_> = outcomes.iter().map(|(name, o)| (name.as_str(), &*o.word)).collect();
         assert_eq!(words, [("a/b", "passed"), ("c/d", "skipped")]);
         assert_eq!(outcomes["c/d"].note, "user: the caller is root");
+    }
+
+    #[test]
+    fn attacks_are_counted() {
+        let outcomes =
+            parse("passed escape-a/b\nfailed escape-a/c x\nskipped escape-a/d y\npassed a/b\n");
+        assert_eq!(escapes(&outcomes), [2, 1, 0, 1]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ static const struct { int number; const char *name; } errors[] = {
     {ENETUNREACH, "ENETUNREACH"}, {ENETDOWN, "ENETDOWN"}, {ECONNREFUSED, "ECONNREFUSED"},
     {EADDRNOTAVAIL, "EADDRNOTAVAIL"}, {EIDRM, "EIDRM"}, {ERANGE, "ERANGE"},
     {EXDEV, "EXDEV"},
+    {ETXTBSY, "ETXTBSY"}, {ENOKEY, "ENOKEY"}, {EAFNOSUPPORT, "EAFNOSUPPORT"},
 };
 
 int report(long result)
@@ -38,7 +39,9 @@ static int run(char **words)
                                      system_commands, network_commands, caller_commands,
                                      escape_files_commands,
                                      escape_files_write_commands, escape_files_caller_commands,
-                                     escape_kernel_commands};
+                                     escape_kernel_commands,
+                                     escape_privilege_commands, escape_network_commands,
+                                     escape_terminal_commands};
     int count = 0;
     while (words[count + 1])
         count++;

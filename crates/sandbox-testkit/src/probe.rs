@@ -19,6 +19,9 @@ const SOURCES: &[(&str, &str)] = &[
     ("escape_files_write.c", include_str!("../probes/escape_files_write.c")),
     ("escape_files_caller.c", include_str!("../probes/escape_files_caller.c")),
     ("escape_kernel.c", include_str!("../probes/escape_kernel.c")),
+    ("escape_kernel_privilege.c", include_str!("../probes/escape_kernel_privilege.c")),
+    ("escape_kernel_network.c", include_str!("../probes/escape_kernel_network.c")),
+    ("escape_kernel_terminal.c", include_str!("../probes/escape_kernel_terminal.c")),
 ];
 
 /// Why there is no program.

@@ -2,6 +2,7 @@
 //!
 //! Each has a control, in which the same attack succeeds because the isolation is off.
 
+mod attack;
 mod descriptors;
 mod mounts;
 mod network;
@@ -21,15 +22,21 @@ pub(crate) const CASES: &[&[Case]] = &[
     mounts::CASES,
     descriptors::CASES,
     processes::CASES,
+    processes::OUTLIVE,
     terminal::CASES,
-    privilege::CASES,
+    privilege::capabilities::CASES,
+    privilege::namespaces::CASES,
+    privilege::settings::CASES,
+    privilege::devices::CASES,
+    privilege::kernel::CASES,
     network::CASES,
     read_only::CASES,
     read_only::COVER_CASES,
 ];
 
 /// The callers that attacks need.
-pub(crate) const ROLES: &[&[Role]] = &[mounts::ROLES];
+pub(crate) const ROLES: &[&[Role]] =
+    &[mounts::ROLES, processes::ROLES, processes::OUTLIVE_ROLES, terminal::ROLES];
 
 #[cfg(test)]
 mod tests {
