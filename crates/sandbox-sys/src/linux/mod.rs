@@ -16,6 +16,7 @@ mod console;
 mod files;
 mod filesystems;
 mod hear;
+mod host_path;
 mod image;
 mod init_file;
 mod kernel;
