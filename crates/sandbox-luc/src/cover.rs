@@ -18,13 +18,22 @@ pub(crate) fn steps(writable: &Writable, before: &[Step]) -> Vec<Step> {
     let mut steps: Vec<_> = inner.into_iter().map(Step::Find).collect();
     // A root that is writable whole needs no cover, but keeps what was restricted one by one.
     if paths.iter().any(InsidePath::is_root) {
+        // Where `..` leads is not known, so such a path is not below the root yet.
+        let others = paths.into_iter().filter(|path| !path.is_root());
+        steps.extend(others.map(Step::Find));
         return steps;
     }
     let mut held = Vec::new();
     let mut reopened = Vec::new();
     for path in paths {
         match own_mounts(&path, before) {
-            Some(mounts) => reopened.extend(mounts.into_iter().map(Step::Reopen)),
+            Some(mounts) => {
+                // One that is read-only stays so; it must be there all the same.
+                if !mounts.contains(&path) {
+                    steps.push(Step::Find(path));
+                }
+                reopened.extend(mounts.into_iter().map(Step::Reopen));
+            }
             None => held.push(path),
         }
     }
@@ -138,6 +147,7 @@ mod tests {
         assert_eq!(steps(&only(&[]), &[]), [Step::ReadOnly]);
         assert_eq!(steps(&Writable::All, &[]), []);
         assert_eq!(steps(&only(&["/a", "/"]), &[]), [Step::Find(path("/a"))]);
+        assert_eq!(steps(&only(&["/a/../b", "/"]), &[]), [Step::Find(path("/a/../b"))]);
     }
 
     #[test]
@@ -168,6 +178,12 @@ mod tests {
         assert!(hold(&[tmpfs("/m", &[]), bind("/dev/pts", "/m")]));
         assert!(hold(&[tmpfs("/m/below", &[])]));
         assert!(hold(&[tmpfs("/m", &[]), tmpfs("/", &[])]));
+    }
+
+    #[test]
+    fn a_mount_that_stays_read_only_must_be_there() {
+        let before = [tmpfs("/m", &[MountFlag::ReadOnly])];
+        assert_eq!(steps(&only(&["/m"]), &before), [Step::Find(path("/m")), Step::ReadOnly]);
     }
 
     #[test]
