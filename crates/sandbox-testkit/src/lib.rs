@@ -41,6 +41,7 @@ mod check;
 mod escapes;
 pub mod fixture;
 mod leaks;
+pub mod model;
 mod options;
 mod probe;
 mod refusal;
