@@ -11,7 +11,6 @@ const SOURCES: [&str; 3] = ["init", "src/linux/protocol.rs", "src/linux/raw.rs"]
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(native_engine)");
-    println!("cargo::rustc-check-cfg=cfg(sanitized)");
     if !supported() {
         return;
     }

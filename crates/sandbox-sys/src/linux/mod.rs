@@ -15,6 +15,8 @@ mod compile;
 mod console;
 mod files;
 mod filesystems;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod hear;
 mod host_path;
 mod image;

@@ -211,11 +211,11 @@ impl World<'_> {
                 Ok(())
             }),
             Step::Reopen(path) => self.inside(path).and_then(|at| {
-                if !self.table.is_mount_root(&at) {
-                    return Err(Fault::Invalid);
-                }
                 if self.mounted.get(path) != Some(&at.mount) {
                     return Err(Fault::Busy);
+                }
+                if !self.table.is_mount_root(&at) {
+                    return Err(Fault::Invalid);
                 }
                 self.table.make_writable(at.mount);
                 Ok(())
