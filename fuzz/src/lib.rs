@@ -43,3 +43,14 @@ pub const TARGETS: [Target; 10] = [
     ("metadata_request", metadata_request),
     ("passwd", passwd),
 ];
+
+/// The others.
+#[cfg(fuzzing)]
+pub const OTHERS: [Target; 6] = [
+    ("config", config),
+    ("mounts", mounts),
+    ("quantities", quantities),
+    ("bwrap_args", bwrap_args),
+    ("linux_user_chroot_args", linux_user_chroot_args),
+    ("kernel_and_init", kernel_and_init),
+];

@@ -52,10 +52,10 @@ pub(crate) fn run(args: &[String]) -> Result {
         return Err(format!("no target {unknown}; there are {}", all.join(", ")).into());
     }
     let at = workspace::target_dir()?.join("fuzz");
-    let programs = build(&at)?;
+    let program = build(&at)?;
     let chosen = |name: &&String| wanted.is_empty() || wanted.contains(&name.as_str());
     let names: Vec<_> = all.iter().filter(chosen).map(String::as_str).collect();
-    let ends = at_once(&names, |name| fuzz(name, seconds, &programs.join(name), &at));
+    let ends = at_once(&names, |name| fuzz(name, seconds, &program, &at));
     let mut failed = Vec::new();
     let mut executions = 0;
     for (name, end) in names.into_iter().zip(ends) {
@@ -105,17 +105,21 @@ fn home() -> PathBuf {
     workspace::root().join("fuzz")
 }
 
-/// The names of the targets, which those of their programs are.
+/// The program that is any of the targets: to link one for each would take longer than to run them.
+const PROGRAM: &str = "any";
+
+/// The names of the targets, which those of their own programs are, for cargo-fuzz.
 fn targets() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for file in fs::read_dir(home().join("fuzz_targets"))? {
         names.extend(file?.path().file_stem().and_then(OsStr::to_str).map(str::to_owned));
     }
+    names.retain(|name| name != PROGRAM);
     names.sort();
     Ok(names)
 }
 
-/// Builds all targets, and says in which directory they are.
+/// Builds the program of all targets, and says where it is.
 fn build(at: &Path) -> Result<PathBuf> {
     if command::find("c++").is_none() {
         command::need_packages(&["g++"])?;
@@ -131,7 +135,8 @@ fn build(at: &Path) -> Result<PathBuf> {
     }
     let out = at.join("build");
     // With `--target` the flags are for the targets, not for build scripts and macros as well.
-    let arguments = ["build", "--quiet", "--release", "--locked", "--bins", "--target", host];
+    let arguments =
+        ["build", "--quiet", "--release", "--locked", "--bin", PROGRAM, "--target", host];
     command::run(
         workspace::cargo()
             .current_dir(home())
@@ -141,7 +146,7 @@ fn build(at: &Path) -> Result<PathBuf> {
             // Sanitizers are for nightly compilers, unless it is told that this is meant.
             .env("RUSTC_BOOTSTRAP", "1"),
     )?;
-    Ok(out.join(host).join("release"))
+    Ok(out.join(host).join("release").join(PROGRAM))
 }
 
 fn has_sanitizer(libraries: &Path) -> Result<bool> {
@@ -173,6 +178,7 @@ fn run_target(name: &str, seconds: u32, program: &Path, at: &Path) -> Result<End
         // What is found goes into the first; the second is the one that is committed.
         .arg(&grown)
         .arg(home().join("corpus").join(name))
+        .env("SANDBOX_FUZZ_TARGET", name)
         .env("ASAN_OPTIONS", SANITIZER)
         .stdout(output.try_clone()?)
         .stderr(output);
@@ -198,7 +204,9 @@ fn run_target(name: &str, seconds: u32, program: &Path, at: &Path) -> Result<End
         }
         text.push_str("\n    all that it said: ");
         text.push_str(&log.display().to_string());
-        text.push_str("\n    again: ");
+        text.push_str("\n    again: SANDBOX_FUZZ_TARGET=");
+        text.push_str(name);
+        text.push(' ');
         text.push_str(&program.display().to_string());
         text.push_str(" FILE");
     }

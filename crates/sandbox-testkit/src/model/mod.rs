@@ -170,7 +170,9 @@ pub fn check(
         (Err(_), Err(fault)) => Ok(Agreement::Impossible(fault)),
         (Ok(_), Err(Fault::Covered)) => Ok(Agreement::Impossible(Fault::Covered)),
         // A writable mount that was covered by another name, through a link: refused, if late.
-        (Err((_, Fault::Busy)), Ok(_)) => Ok(Agreement::Impossible(Fault::Busy)),
+        (Err((_, Fault::Busy)), Ok(asked)) if asked.has_other_names() => {
+            Ok(Agreement::Impossible(Fault::Busy))
+        }
         (Err((step, fault)), Ok(_)) => Err(Wrong::Fails { step, fault }),
         (Ok(_), Err(fault)) => Err(Wrong::Succeeds(fault)),
     }
