@@ -62,7 +62,6 @@ fn own_mounts(path: &InsidePath, before: &[Step]) -> Option<Vec<InsidePath>> {
             Step::Bind { target, .. }
             | Step::BindDescriptor { target, .. }
             | Step::BindData { target, .. }
-            | Step::RestrictInPlace { target, .. }
                 if target.is_within(path) =>
             {
                 return None;
@@ -70,6 +69,8 @@ fn own_mounts(path: &InsidePath, before: &[Step]) -> Option<Vec<InsidePath>> {
             Step::Restrict { target, .. } | Step::Mask(target) if target.is_within(path) => {
                 return None;
             }
+            // It may be the same mount by another name, and is to stay as it is then.
+            Step::RestrictInPlace { .. } if mounts.is_some() => return None,
             // Mounted over it, later: the path is in there now.
             Step::Mount { target, .. }
             | Step::Bind { target, .. }
@@ -177,6 +178,8 @@ mod tests {
         assert!(hold(&[tmpfs("/m", &[]), bind("/src", "/m/src")]));
         assert!(hold(&[tmpfs("/m", &[]), bind("/dev/pts", "/m")]));
         assert!(hold(&[tmpfs("/m/below", &[])]));
+        let (target, flags) = (path("/link"), vec![MountFlag::ReadOnly]);
+        assert!(hold(&[tmpfs("/m", &[]), Step::RestrictInPlace { target, flags }]), "by a link");
         assert!(hold(&[tmpfs("/m", &[]), tmpfs("/", &[])]));
     }
 
