@@ -11,8 +11,10 @@ mod dist;
 mod fuzz;
 mod image;
 mod matrix;
+mod miri;
 mod product;
 mod python;
+mod sanitize;
 mod sources;
 mod stage;
 mod test;
@@ -43,6 +45,8 @@ usage: cargo xtask COMMAND [OPTIONS]
                            as a user [python-original|ybd|buildstream|sccache] [--required]
   bench                  speed and memory beside bubblewrap, a bare floor, tar and umoci
   fuzz                   libFuzzer on what reads untrusted bytes [TARGET]... [--seconds N]
+  sanitize               the conformance suites with AddressSanitizer [--package NAME] [--root]
+  miri                   what Miri can run of the tests of sandbox-core and sandbox-sys
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies
   check-targets          type-check for the platforms that are not this one [--required]
@@ -79,6 +83,8 @@ fn dispatch(args: &[String]) -> Result {
         "matrix" => matrix::run(rest),
         "bench" => bench::run(rest),
         "fuzz" => fuzz::run(rest),
+        "sanitize" => sanitize::run(rest),
+        "miri" => miri::run(rest),
         "tidy" => tidy::run(rest),
         "deny" => deny::run(rest),
         "dist" => dist::run(rest),

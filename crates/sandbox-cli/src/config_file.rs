@@ -61,7 +61,7 @@ impl ConfigFile {
 
     /// JSON where the first character that is no blank is a `{`, which no TOML begins with. A byte order
     /// mark, which some editors write, is not looked at.
-    fn parse(from: &Source, bytes: &[u8]) -> Result<Self, CliError> {
+    pub(crate) fn parse(from: &Source, bytes: &[u8]) -> Result<Self, CliError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if bytes.trim_ascii_start().first() == Some(&b'{') {
             return Self::parse_json(from, bytes);

@@ -23,6 +23,8 @@ mod failure;
 #[cfg(test)]
 mod fake;
 mod flags;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod image;
 mod misuse;
 mod mount_flags;

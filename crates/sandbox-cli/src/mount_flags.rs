@@ -75,6 +75,12 @@ impl Form {
     }
 }
 
+/// What each of the options makes of a value, as far as it takes it.
+#[cfg(fuzzing)]
+pub(crate) fn of_each_form(text: &OsStr) -> Vec<Mount> {
+    Form::ALL.iter().filter_map(|form| form.parse(text).ok()).collect()
+}
+
 /// What is wrong with a value.
 #[derive(Debug)]
 enum Problem {

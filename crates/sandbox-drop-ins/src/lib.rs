@@ -4,5 +4,7 @@
 //! negotiation, plan and child as everything else.
 
 pub mod bwrap;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod linux_user_chroot;
 mod setuid;

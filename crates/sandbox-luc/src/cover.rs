@@ -18,13 +18,22 @@ pub(crate) fn steps(writable: &Writable, before: &[Step]) -> Vec<Step> {
     let mut steps: Vec<_> = inner.into_iter().map(Step::Find).collect();
     // A root that is writable whole needs no cover, but keeps what was restricted one by one.
     if paths.iter().any(InsidePath::is_root) {
+        // Where `..` leads is not known, so such a path is not below the root yet.
+        let others = paths.into_iter().filter(|path| !path.is_root());
+        steps.extend(others.map(Step::Find));
         return steps;
     }
     let mut held = Vec::new();
     let mut reopened = Vec::new();
     for path in paths {
         match own_mounts(&path, before) {
-            Some(mounts) => reopened.extend(mounts.into_iter().map(Step::Reopen)),
+            Some(mounts) => {
+                // One that is read-only stays so; it must be there all the same.
+                if !mounts.contains(&path) {
+                    steps.push(Step::Find(path));
+                }
+                reopened.extend(mounts.into_iter().map(Step::Reopen));
+            }
             None => held.push(path),
         }
     }
@@ -53,7 +62,6 @@ fn own_mounts(path: &InsidePath, before: &[Step]) -> Option<Vec<InsidePath>> {
             Step::Bind { target, .. }
             | Step::BindDescriptor { target, .. }
             | Step::BindData { target, .. }
-            | Step::RestrictInPlace { target, .. }
                 if target.is_within(path) =>
             {
                 return None;
@@ -61,6 +69,8 @@ fn own_mounts(path: &InsidePath, before: &[Step]) -> Option<Vec<InsidePath>> {
             Step::Restrict { target, .. } | Step::Mask(target) if target.is_within(path) => {
                 return None;
             }
+            // It may be the same mount by another name, and is to stay as it is then.
+            Step::RestrictInPlace { .. } if mounts.is_some() => return None,
             // Mounted over it, later: the path is in there now.
             Step::Mount { target, .. }
             | Step::Bind { target, .. }
@@ -138,6 +148,7 @@ mod tests {
         assert_eq!(steps(&only(&[]), &[]), [Step::ReadOnly]);
         assert_eq!(steps(&Writable::All, &[]), []);
         assert_eq!(steps(&only(&["/a", "/"]), &[]), [Step::Find(path("/a"))]);
+        assert_eq!(steps(&only(&["/a/../b", "/"]), &[]), [Step::Find(path("/a/../b"))]);
     }
 
     #[test]
@@ -167,7 +178,15 @@ mod tests {
         assert!(hold(&[tmpfs("/m", &[]), bind("/src", "/m/src")]));
         assert!(hold(&[tmpfs("/m", &[]), bind("/dev/pts", "/m")]));
         assert!(hold(&[tmpfs("/m/below", &[])]));
+        let (target, flags) = (path("/link"), vec![MountFlag::ReadOnly]);
+        assert!(hold(&[tmpfs("/m", &[]), Step::RestrictInPlace { target, flags }]), "by a link");
         assert!(hold(&[tmpfs("/m", &[]), tmpfs("/", &[])]));
+    }
+
+    #[test]
+    fn a_mount_that_stays_read_only_must_be_there() {
+        let before = [tmpfs("/m", &[MountFlag::ReadOnly])];
+        assert_eq!(steps(&only(&["/m"]), &before), [Step::Find(path("/m")), Step::ReadOnly]);
     }
 
     #[test]

@@ -30,10 +30,12 @@ pub(crate) fn make(granted: &Granted, host: &HostFacts) -> Plan {
         planner.protect_host();
         let cover = cover::steps(&config.writable, &planner.plan.steps);
         planner.plan.steps.extend(cover);
-        // The sysctl is found below the host's /proc.
-        if config.user_namespace == UserNamespace::Last {
-            planner.push(Step::LastUserNamespace);
-        }
+    }
+    // The sysctl is found below the host's /proc, whether or not anything is mounted.
+    if config.user_namespace == UserNamespace::Last {
+        planner.push(Step::LastUserNamespace);
+    }
+    if planner.mounting() {
         planner.push(Step::PivotRoot);
     }
     planner.finish();

@@ -30,6 +30,12 @@ use linux as engine;
 #[cfg(not(native_engine))]
 use posix as engine;
 
+/// What the fuzz targets call.
+#[cfg(all(fuzzing, native_engine))]
+pub mod fuzzing {
+    pub use crate::linux::fuzzing::{kernel_tables, protocol};
+}
+
 pub use descriptors::{inherited, started_with};
 pub use error::{RunError, SpawnError, WaitError};
 pub use launcher::Launcher;

@@ -31,6 +31,8 @@
 //! It does not: need root, a network or anything installed but a C compiler; change the host; or look
 //! at a plan. What is promised is what the command inside and the host outside can see.
 //!
+//! [`model`] does look at plans, and runs nothing: it replays them on a mount table that is a value.
+//!
 //! [`fixture`] is for the tests of whole programs, which run on a tree as well; [`validator`] is for those
 //! of images.
 #![forbid(unsafe_code)]
@@ -41,6 +43,7 @@ mod check;
 mod escapes;
 pub mod fixture;
 mod leaks;
+pub mod model;
 mod options;
 mod probe;
 mod refusal;

@@ -10,6 +10,7 @@ usage: conformance [OPTIONS] [NAME]...
 Runs the cases whose names contain one of the words; all of them without a word.
 
   --exact                the words are whole names
+  --except NAME          not this case
   --list                 name the cases, run nothing
   --without-namespaces   as on a host on which no namespace can be made
   --help                 this text
@@ -33,6 +34,7 @@ pub(crate) struct Options {
     exact: bool,
     pub(crate) without_namespaces: bool,
     words: Vec<String>,
+    except: Vec<String>,
     must_run: Vec<String>,
 }
 
@@ -42,8 +44,13 @@ impl Options {
         let must_run = must_run.split(',').map(|name| name.trim().to_owned());
         let must_run = must_run.filter(|name| !name.is_empty()).collect();
         let mut options = Self { must_run, ..Self::default() };
-        for arg in env::args().skip(1) {
+        let mut args = env::args().skip(1);
+        while let Some(arg) = args.next() {
             match arg.as_str() {
+                "--except" => {
+                    let name = args.next().ok_or("--except needs the name of a case")?;
+                    options.except.push(name);
+                }
                 "--exact" => options.exact = true,
                 "--list" => options.job = Job::List,
                 "--help" => options.job = Job::Help,
@@ -63,7 +70,8 @@ impl Options {
         let hit = |word: &String| {
             if self.exact { case.name == word } else { case.name.contains(word.as_str()) }
         };
-        self.words.is_empty() || self.words.iter().any(hit)
+        let is_except = self.except.iter().any(|name| name == case.name);
+        !is_except && (self.words.is_empty() || self.words.iter().any(hit))
     }
 
     /// Whether something that cannot run here is a failure.

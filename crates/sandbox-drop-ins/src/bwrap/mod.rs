@@ -14,6 +14,8 @@ mod configure;
 mod descriptor;
 mod environment;
 mod error;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod join;
 mod mounts;
 mod numbers;
@@ -22,4 +24,6 @@ mod request;
 mod run;
 mod status;
 
+#[cfg(fuzzing)]
+pub(crate) use fuzzing::configured;
 pub use run::run;

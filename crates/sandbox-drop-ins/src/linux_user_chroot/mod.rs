@@ -40,6 +40,19 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// The configuration that some words ask for, where every DEST is what it says; and only where it is valid.
+#[cfg(fuzzing)]
+pub(crate) fn configured(words: &[OsString]) -> Option<sandbox_core::SandboxConfig> {
+    let Ok(Request::Run(options)) = Request::parse(words) else { return None };
+    let place = |mount: &arguments::MountOption| {
+        sandbox_core::InsidePath::from_root(mount.at(), "DEST").ok()
+    };
+    let places = options.mounts.iter().map(place).collect::<Option<Vec<_>>>()?;
+    let config = config::config(&options, &places, Caller::Other).ok()?;
+    config.validate().ok()?;
+    Some(config)
+}
+
 fn start(options: &Options) -> Result<ExitCode, Failure> {
     let places = check::places(options)?;
     let caller = if geteuid().is_root() { Caller::Root } else { Caller::Other };

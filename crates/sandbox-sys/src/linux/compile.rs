@@ -12,6 +12,7 @@ use sandbox_core::{Exec, InsidePath, Missing, NewFilesystem, Plan, Recursion, St
 
 use super::console;
 use super::filesystems::{attributes, depth, mount};
+use super::host_path::host_path;
 use super::image::{PWD, image};
 use super::kernel::Depth;
 use super::places::{Place, Places};
@@ -89,7 +90,7 @@ impl Compiler<'_> {
             }
             Step::PrivateMounts => Act::PrivateMounts,
             Step::RootTree(path) | Step::RootDirectory(path) => {
-                let path = std::path::absolute(path)?;
+                let path = host_path(path)?;
                 let c_path = c_string(path.as_os_str())?;
                 self.places.mount(&InsidePath::root(), Place::Host);
                 match step {
@@ -182,7 +183,7 @@ impl Compiler<'_> {
                 }
             }
             Step::Bind { source, target, recursion, flags, missing } => {
-                let source = c_string(std::path::absolute(source)?)?;
+                let source = c_string(host_path(source)?)?;
                 let target = self.mount_place(target, Place::Host)?;
                 let (attributes, depth) = (attributes(flags), depth(*recursion));
                 Act::Bind { source, target, attributes, depth, missing: *missing }

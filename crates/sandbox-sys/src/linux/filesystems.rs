@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sandbox_core::{InsidePath, MountFlag, NewFilesystem, OverlayMarks, Recursion};
 
+use super::host_path::host_path;
 use super::kernel::Depth;
 use super::program::Act;
 use crate::words::c_string;
@@ -75,7 +76,7 @@ fn overlay(
 
 /// A path in overlayfs's options, where `:`, `,` and `\` need a backslash.
 fn escape(path: &Path) -> io::Result<Vec<u8>> {
-    let path = std::path::absolute(path)?;
+    let path = host_path(path)?;
     let mut escaped = Vec::new();
     for byte in path.as_os_str().as_bytes() {
         if matches!(byte, b':' | b',' | b'\\') {

@@ -15,7 +15,10 @@ mod compile;
 mod console;
 mod files;
 mod filesystems;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod hear;
+mod host_path;
 mod image;
 mod init_file;
 mod kernel;

@@ -10,12 +10,13 @@ use std::io;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
-/// Plenty: the child's frames are small, and it does not recurse.
-const SIZE: usize = 64 * 1024;
+/// Plenty: the child's frames are small, and it does not recurse. AddressSanitizer makes them larger.
+const SIZE: usize = if cfg!(sanitized) { 512 } else { 64 } * 1024;
 /// At least a page, on every machine.
 const GUARD: usize = 64 * 1024;
-/// How many unused ones are kept.
-const KEPT: usize = 16;
+/// How many unused ones are kept. A child never returns from its frames, which AddressSanitizer remembers of
+/// their memory: with it (`cargo xtask sanitize`) each child has a new stack.
+const KEPT: usize = if cfg!(sanitized) { 0 } else { 16 };
 
 struct Stack {
     base: *mut c_void,

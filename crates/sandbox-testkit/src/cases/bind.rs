@@ -1,6 +1,7 @@
 //! Binds: what of the host they show, and their restrictions.
 
 use std::fs;
+use std::path::Path;
 
 use sandbox_core::{Feature, Filesystem, Mount, MountFlag, Recursion, SandboxConfigBuilder};
 
@@ -15,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("bind/directory", BIND, directory).control(nothing_there),
     Case::new("bind/file", BIND, file).control(nothing_there),
     Case::new("bind/source-is-a-link", BIND, source_link),
+    Case::new("bind/source-by-way-of-the-root", BIND, source_by_root).control(nothing_there),
     Case::new("bind/source-missing", BIND, source_missing),
     Case::new("bind/directory-on-file", BIND, directory_on_file),
     Case::new("bind/read-only", FLAGS, read_only).control(read_write),
@@ -47,6 +49,19 @@ fn source_link(w: &World<'_>) -> Check {
     std::os::unix::fs::symlink(w.outside(), &link)?;
     let config = w.probe("read /data/marker").mount(Mount::bind(link, "/data")?);
     same("inside", w.says(config)?, "outside")
+}
+
+/// `..` of a directory in the host's root is the host's root, also by a link that is somewhere.
+fn source_by_root(w: &World<'_>) -> Check {
+    let plain = w.shared();
+    let below = plain.strip_prefix("/").unwrap_or(&plain);
+    let link = w.shared().join("link");
+    std::os::unix::fs::symlink(Path::new("/proc/../").join(below), &link)?;
+    for source in [Path::new("/..").join(below), Path::new("/dev/..").join(below), link] {
+        let config = w.probe("read /data/marker").mount(Mount::bind(source, "/data")?);
+        same("inside", w.says(config)?, "shared")?;
+    }
+    Ok(())
 }
 
 fn source_missing(w: &World<'_>) -> Check {

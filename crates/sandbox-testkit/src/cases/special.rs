@@ -327,7 +327,11 @@ fn callers_cgroup(w: &World<'_>) -> Check {
 
 fn last(w: &World<'_>) -> Check {
     let config = w.probe("unshare-user").user_namespace(UserNamespace::Last).user(User::Root);
-    same("another one", w.says(config)?, "ENOSPC")
+    same("another one", w.says(config)?, "ENOSPC")?;
+    // Also where nothing else is asked for, and nothing is mounted.
+    let bare = SandboxConfig::builder([w.probe_path().as_os_str(), "unshare-user".as_ref()]);
+    let bare = bare.user_namespace(UserNamespace::Last).user(User::Root);
+    same("another one, of the host's root", w.says(bare)?, "ENOSPC")
 }
 
 fn not_last(w: &World<'_>) -> Check {

@@ -30,6 +30,14 @@ use limit::{Controller, Limit, Setting};
 
 pub(super) use why::why_not;
 
+/// How many cgroups there could be for limits, by these tables of the kernel's.
+#[cfg(fuzzing)]
+pub(super) fn places_in(mounts: &str, own: &str) -> usize {
+    let limits = vec![Limit::Memory(1), Limit::Cpu(1), Limit::Processes(1)];
+    let found = hierarchy::within(mounts, own, limits).unwrap_or_default();
+    found.iter().map(|(hierarchy, _)| hierarchy.parents.len()).sum()
+}
+
 /// For the last processes of a sandbox to be gone: each time a moment longer.
 const TRIES: u32 = 30;
 
