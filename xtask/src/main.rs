@@ -8,6 +8,7 @@ mod command;
 mod demo;
 mod deny;
 mod dist;
+mod faults;
 mod fuzz;
 mod image;
 mod matrix;
@@ -42,6 +43,8 @@ usage: cargo xtask COMMAND [OPTIONS]
   clients                programs that people use, unchanged, on our executables, as root and
                            as a user [python-original|ybd|buildstream|sccache] [--required]
   bench                  speed and memory beside bubblewrap, a bare floor, tar and umoci
+  faults                 each system call of each set-up fails in turn, or its process is killed or
+                           delayed there [--all] [root|plain] [SCENARIO]... [--only TEXT]...
   fuzz                   libFuzzer on what reads untrusted bytes [TARGET]... [--seconds N]
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies
@@ -78,6 +81,9 @@ fn dispatch(args: &[String]) -> Result {
         "clients-farm" => clients::farm::run(rest),
         "matrix" => matrix::run(rest),
         "bench" => bench::run(rest),
+        "faults" => faults::run(rest),
+        "faults-start" => faults::start::run(rest),
+        "faults-worker" => faults::worker::run(rest),
         "fuzz" => fuzz::run(rest),
         "tidy" => tidy::run(rest),
         "deny" => deny::run(rest),
