@@ -78,6 +78,8 @@ impl Site {
         let mut site = Self { role, number, detail: None, nth: 0 };
         site.detail = match site.call() {
             "prctl" => Some(words[0]),
+            // Without its flags, "private" and "by the real-time clock".
+            "futex" => Some(words[1] & 0x7f),
             "fcntl" | "ioctl" => Some(words[1] & 0xffff_ffff),
             _ => None,
         };

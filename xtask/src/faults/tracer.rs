@@ -23,8 +23,8 @@ use crate::Result;
 
 /// For a whole run, from the start to the end of the first process.
 const BOUND: Duration = Duration::from_secs(10);
-/// For the others to end after it. An init that asks processes to end tries for 5 s.
-const GRACE: Duration = Duration::from_secs(3);
+/// For the others to end after it. What cannot be ended, an init tries for 5 s.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What became of a run.
 #[derive(Debug)]

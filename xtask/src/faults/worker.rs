@@ -33,7 +33,7 @@ struct Worker {
 /// What was found out about one fault.
 enum Found {
     Clean,
-    Explained(&'static str),
+    Explained,
     Unexplained(String),
     /// The call was not made this time.
     Unmet,
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &[String]) -> Result {
         injected += usize::from(!matches!(found, Found::Unmet));
         match found {
             Found::Clean => clean += 1,
-            Found::Explained(_) => explained += 1,
+            Found::Explained => explained += 1,
             Found::Unmet => unmet += 1,
             Found::Unexplained(text) => {
                 unexplained += 1;
@@ -133,7 +133,9 @@ impl Worker {
         }
         after.clean(&self.before);
         let hung = traced.hung.iter().map(|name| format!("hung: {name}"));
-        let outlived = traced.outlived.iter().map(|name| format!("outlived it: {name}"));
+        let fine = self.explained.why(self.scenario.name, fault, "outlived").is_some();
+        let outlived = traced.outlived.iter().filter(|_| !fine);
+        let outlived = outlived.map(|name| format!("outlived it: {name}"));
         left.extend(hung.chain(outlived));
         if !left.is_empty() {
             return Ok(Found::Unexplained(left.join("; ")));
@@ -146,7 +148,7 @@ impl Worker {
             Verdict::Wrong(text) => Found::Unexplained(text),
             Verdict::Unless(outcome, text) => {
                 match self.explained.why(self.scenario.name, fault, outcome) {
-                    Some(reason) => Found::Explained(reason),
+                    Some(_) => Found::Explained,
                     None => Found::Unexplained(format!("{outcome} {text}")),
                 }
             }
