@@ -44,7 +44,7 @@ usage: cargo xtask COMMAND [OPTIONS]
                            as a user [python-original|ybd|buildstream|sccache] [--required]
   bench                  speed and memory beside bubblewrap, a bare floor, tar and umoci
   faults                 each system call of each set-up fails in turn, or its process is killed or
-                           delayed there [--all] [root|plain] [SCENARIO]... [--only TEXT]...
+                           delayed there [--each|--all] [root|plain] [SCENARIO]... [--only TEXT]...
   fuzz                   libFuzzer on what reads untrusted bytes [TARGET]... [--seconds N]
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies

@@ -89,7 +89,8 @@ impl Command<'_> {
             // SAFETY: an element of argv before the command's words, so not its NULL.
             let (fd, value) = limit(unsafe { start::bytes(text) }).ok_or(EINVAL)?;
             let written = sys::write(fd, value);
-            sys::close_range(fd, fd);
+            // The command must not have it.
+            sys::close_range(fd, fd)?;
             written.map(drop)
         })
     }

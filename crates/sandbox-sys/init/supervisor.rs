@@ -223,9 +223,9 @@ fn close_others(mut kept: [i32; 4]) {
     let mut first = 0;
     for fd in kept.into_iter().filter(|fd| *fd >= 0) {
         if first < fd {
-            sys::close_range(first, fd - 1);
+            _ = sys::close_range(first, fd - 1);
         }
         first = fd + 1;
     }
-    sys::close_range(first, i32::MAX);
+    _ = sys::close_range(first, i32::MAX);
 }

@@ -122,9 +122,9 @@ pub(crate) fn set_cloexec(fd: i32) -> Result {
 }
 
 /// Closes all from `first` to `last`, inclusive.
-pub(crate) fn close_range(first: i32, last: i32) {
+pub(crate) fn close_range(first: i32, last: i32) -> Result {
     // SAFETY: takes no pointer.
-    unsafe { syscall3(numbers::CLOSE_RANGE, int(first), int(last), 0) };
+    raw::result(unsafe { syscall3(numbers::CLOSE_RANGE, int(first), int(last), 0) })
 }
 
 pub(crate) fn rewind(fd: i32) {

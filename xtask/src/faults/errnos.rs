@@ -11,8 +11,10 @@ const TEXT: &str = include_str!("errnos.txt");
 /// How much is injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Thoroughness {
-    /// At each call one error, in turn the first, the second, … of its kind; and a SIGKILL or a delay.
+    /// One in so many of what `Each` has.
     Some,
+    /// At each call one error, in turn the first, the second, … of its kind; and a SIGKILL or a delay.
+    Each,
     /// All errors, SIGKILLs and delays.
     All,
 }
@@ -45,6 +47,8 @@ impl Errnos {
     }
 }
 
+/// Odd, as errors and the rest take turns.
+const SAMPLE: usize = 9;
 /// For others to be at work while a call waits.
 const DELAY: std::time::Duration = std::time::Duration::from_millis(30);
 
@@ -61,7 +65,7 @@ pub(super) fn faults(calls: &[Seen], thoroughness: Thoroughness) -> Result<Vec<F
         }
         let chosen = match thoroughness {
             Thoroughness::All => [all, others].concat(),
-            Thoroughness::Some => {
+            Thoroughness::Some | Thoroughness::Each => {
                 let nth = usize::try_from(seen.site.nth).unwrap_or_default() - 1;
                 let errno = all.get(nth % all.len().max(1)).copied();
                 // Delays are the dearest.
@@ -75,6 +79,9 @@ pub(super) fn faults(calls: &[Seen], thoroughness: Thoroughness) -> Result<Vec<F
         };
         let site = |means| Fault { site: seen.site.clone(), means };
         faults.extend(chosen.into_iter().map(site));
+    }
+    if thoroughness == Thoroughness::Some {
+        faults = faults.into_iter().step_by(SAMPLE).collect();
     }
     Ok(faults)
 }

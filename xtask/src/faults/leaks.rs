@@ -35,26 +35,26 @@ impl Snapshot {
         Ok(Self { mounts: mountinfo.lines().map(without).collect(), names, cgroups })
     }
 
-    /// What is there since an earlier look, and was made by this process or nobody that lives.
-    pub(super) fn since(&self, before: &Self) -> Vec<String> {
+    /// What is there since an earlier look; of cgroups, what is named after a caller.
+    pub(super) fn since(&self, before: &Self, caller: i32) -> Vec<String> {
         let mounts = self.mounts.difference(&before.mounts).map(|line| format!("a mount: {line}"));
         let gone = before.mounts.difference(&self.mounts);
         let gone = gone.map(|line| format!("a mount is gone: {line}"));
         let names = self.names.symmetric_difference(&before.names);
         let names = names.map(|path| format!("a name: {}", path.display()));
-        let cgroups = self.cgroups.difference(&before.cgroups).filter(|path| !has_owner(path));
+        let cgroups = self.cgroups.difference(&before.cgroups).filter(|path| is_of(path, caller));
         let cgroups = cgroups.map(|path| format!("a cgroup: {}", path.display()));
         mounts.chain(gone).chain(names).chain(cgroups).collect()
     }
 
     /// Takes away what is there since an earlier look, so that the next run is judged for itself.
-    pub(super) fn clean(&self, before: &Self) {
+    pub(super) fn clean(&self, before: &Self, caller: i32) {
+        let cgroups = self.cgroups.difference(&before.cgroups).filter(|path| is_of(path, caller));
         for line in self.mounts.difference(&before.mounts) {
             if let Some(at) = line.split(' ').nth(1) {
                 let _ = umount2(at, MntFlags::MNT_DETACH);
             }
         }
-        let cgroups = self.cgroups.difference(&before.cgroups).filter(|path| !has_owner(path));
         let names: Vec<_> = self.names.difference(&before.names).collect();
         for path in names.into_iter().rev().chain(cgroups) {
             let _ = fs::remove_dir(path).or_else(|_| fs::remove_file(path));
@@ -79,9 +79,7 @@ fn collect(dir: &Path, found: &mut BTreeSet<PathBuf>, wanted: &dyn Fn(&Path) -> 
     }
 }
 
-/// Whether the caller that a cgroup is named after lives: others may be at work.
-fn has_owner(cgroup: &Path) -> bool {
-    let name = name(cgroup);
-    let owner = name.split('-').nth(1).unwrap_or_default();
-    Path::new("/proc").join(owner).join("stat").exists()
+/// Others are at work at the same time.
+fn is_of(cgroup: &Path, caller: i32) -> bool {
+    name(cgroup).starts_with(&format!("sandboxlib-{caller}-"))
 }

@@ -27,25 +27,26 @@ use crate::user::User;
 use crate::{Result, command, workspace};
 use scenario::{ALL, Scenario};
 
-const USAGE: &str = "cargo xtask faults [--all] [root|plain] [SCENARIO]... [--only TEXT]...";
+const USAGE: &str = "cargo xtask faults [--each|--all] [root|plain] [SCENARIO]... [--only TEXT]...";
 const FACTS: &str = include_str!("facts.c");
 
 /// What is added up.
 const COUNTS: [&str; 5] = ["injected", "clean", "explained", "unmet", "unexplained"];
 
 struct Options {
-    all: bool,
+    /// `--some`, `--each` or `--all`.
+    thoroughness: String,
     words: Vec<String>,
     only: Vec<String>,
 }
 
 impl Options {
     fn of(args: &[String]) -> Result<Self> {
-        let mut options = Self { all: false, words: Vec::new(), only: Vec::new() };
+        let mut options = Self { thoroughness: "--some".to_owned(), words: Vec::new(), only: Vec::new() };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
-                "--all" => options.all = true,
+                "--each" | "--all" => options.thoroughness.clone_from(arg),
                 "--only" => options.only.push(args.next().ok_or("--only TEXT")?.clone()),
                 "root" | "plain" => options.words.push(arg.clone()),
                 name if Scenario::named(name).is_some() => options.words.push(arg.clone()),
@@ -137,7 +138,7 @@ impl Folder {
         let workers = dirs.iter().enumerate().map(|(part, dir)| {
             let mut command = self.worker(user);
             command.args([scenario.name, word_of(user), &part.to_string(), &parts.to_string()]);
-            command.arg(if options.all { "all" } else { "some" }).arg(self.bin()).arg(dir);
+            command.arg(&options.thoroughness).arg(self.bin()).arg(dir);
             Ok(command.args(&options.only).stdout(Stdio::piped()).spawn()?)
         });
         let workers: Vec<Child> = workers.collect::<Result<_>>()?;

@@ -9,8 +9,7 @@ pub(super) enum Program {
     RunSandbox,
     Bwrap,
     LinuxUserChroot,
-    /// Through the library, twice: the second one has to work, whatever the first one met.
-    Library,
+
 }
 
 /// What a run has to come to.
@@ -118,7 +117,7 @@ impl Scenario {
     pub(super) fn failure(&self) -> &'static [i32] {
         match self.program {
             Program::RunSandbox => &[125, 126, 127],
-            Program::Bwrap | Program::LinuxUserChroot | Program::Library => &[1],
+            Program::Bwrap | Program::LinuxUserChroot => &[1],
         }
     }
 }

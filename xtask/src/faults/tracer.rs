@@ -21,6 +21,8 @@ use super::site::{Fault, Means, Role, Seen, Site};
 use super::watchdog::Watchdog;
 use crate::Result;
 
+/// close(2) of x86_64.
+const CLOSE: u64 = 3;
 /// For a whole run, from the start to the end of the first process.
 const BOUND: Duration = Duration::from_secs(10);
 /// For the others to end after it. What cannot be ended, an init tries for 5 s.
@@ -39,6 +41,13 @@ pub(super) struct Traced {
     pub(super) hung: Vec<String>,
     /// What lived on for too long after the first process had ended.
     pub(super) outlived: Vec<String>,
+}
+
+impl Traced {
+    /// The PID of the first process.
+    pub(super) fn caller(&self) -> i32 {
+        self.end.pid().map_or(0, Pid::as_raw)
+    }
 }
 
 /// A process, or a thread.
@@ -256,7 +265,10 @@ impl Tracer<'_> {
         self.met = true;
         match fault.means {
             Means::Errno(errno) => {
-                registers.orig_rax = u64::MAX;
+                // Of close(2) the descriptor is gone in any case.
+                if number != CLOSE {
+                    registers.orig_rax = u64::MAX;
+                }
                 if ptrace::setregs(pid, registers).is_ok() {
                     tracee.answer = Some(errno);
                 }

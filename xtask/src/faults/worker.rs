@@ -11,7 +11,7 @@ use super::explained::Explained;
 use super::judge::{self, Verdict, judge};
 use super::leaks::Snapshot;
 use super::scenario::Scenario;
-use super::site::{Fault, Kind, Means};
+use super::site::Fault;
 use super::stage::Stage;
 use super::tracer::{Traced, trace};
 use super::watchdog::Watchdog;
@@ -39,7 +39,7 @@ enum Found {
     Unmet,
 }
 
-/// `SCENARIO USER PART PARTS some|all BIN DIR [TEXT]`
+/// `SCENARIO USER PART PARTS --some|--each|--all BIN DIR [TEXT]`
 pub(crate) fn run(args: &[String]) -> Result {
     let [name, user, part, parts, thoroughness, bin, dir, rest @ ..] = args else {
         return Err("faults-worker: too few words".into());
@@ -51,8 +51,11 @@ pub(crate) fn run(args: &[String]) -> Result {
         _ => User::Caller,
     };
     let (part, parts): (usize, usize) = (part.parse()?, parts.parse()?);
-    let thoroughness =
-        if thoroughness == "all" { Thoroughness::All } else { Thoroughness::Some };
+    let thoroughness = match thoroughness.as_str() {
+        "--all" => Thoroughness::All,
+        "--each" => Thoroughness::Each,
+        _ => Thoroughness::Some,
+    };
     set_child_subreaper(true)?;
     if user != User::Caller {
         // A namespace of mounts that is ours alone, and passes on what happens in it like a host's.
@@ -63,7 +66,7 @@ pub(crate) fn run(args: &[String]) -> Result {
     let watchdog = Watchdog::new();
     let before = Snapshot::take(&stage, scenario)?;
     let (traced, clean) = observe(scenario, &stage, &watchdog, None)?;
-    let left = Snapshot::take(&stage, scenario)?.since(&before);
+    let left = Snapshot::take(&stage, scenario)?.since(&before, traced.caller());
     let orderly = left.is_empty() && traced.hung.is_empty() && traced.outlived.is_empty();
     if !orderly || clean.status().is_none_or(|status| ![0, 7].contains(&status)) {
         return Err(format!("{name}: without a fault: {clean:?}, {traced:?}, {left:?}").into());
@@ -124,14 +127,16 @@ impl Worker {
     fn inject_once(&self, fault: &Fault) -> Result<Found> {
         let (traced, seen) = observe(self.scenario, &self.stage, &self.watchdog, Some(fault))?;
         let after = Snapshot::take(&self.stage, self.scenario)?;
-        let mut left = after.since(&self.before);
-        if !left.is_empty() && self.is_swept(fault)? {
+        let mut left = after.since(&self.before, traced.caller());
+        if !left.is_empty() && self.explained.why(self.scenario.name, fault, "left").is_some() {
+            left.clear();
+        } else if !left.is_empty() && self.is_swept(traced.caller())? {
             left = vec![format!("removed by the next one: {}", left.join(", "))];
             if self.explained.why(self.scenario.name, fault, "swept").is_some() {
                 left.clear();
             }
         }
-        after.clean(&self.before);
+        after.clean(&self.before, traced.caller());
         let hung = traced.hung.iter().map(|name| format!("hung: {name}"));
         let fine = self.explained.why(self.scenario.name, fault, "outlived").is_some();
         let outlived = traced.outlived.iter().filter(|_| !fine);
@@ -155,13 +160,9 @@ impl Worker {
         })
     }
 
-    /// Whether what a killed caller has left goes with the next sandbox.
-    fn is_swept(&self, fault: &Fault) -> Result<bool> {
-        let by_caller = matches!(fault.site.role.kind, Kind::Caller | Kind::Thread);
-        let dies = fault.means == Means::KillCaller || by_caller;
-        if dies {
-            observe(self.scenario, &self.stage, &self.watchdog, None)?;
-        }
-        Ok(dies && Snapshot::take(&self.stage, self.scenario)?.since(&self.before).is_empty())
+    /// Whether what is left goes with the next sandbox.
+    fn is_swept(&self, caller: i32) -> Result<bool> {
+        observe(self.scenario, &self.stage, &self.watchdog, None)?;
+        Ok(Snapshot::take(&self.stage, self.scenario)?.since(&self.before, caller).is_empty())
     }
 }
