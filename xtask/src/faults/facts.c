@@ -49,6 +49,8 @@ static void list(const char *dir) {
 static void try_write(const char *dir) {
     char path[4096];
     snprintf(path, sizeof path, "%s/.facts-%d", dir, getpid());
+    /* One that was killed may have left it. */
+    unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
     printf("write %s: %s\n", dir, fd < 0 ? strerrorname_np(errno) : "can");
     if (fd >= 0) { close(fd); unlink(path); }

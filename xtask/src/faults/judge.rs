@@ -22,8 +22,6 @@ pub(super) enum Verdict {
     Clean,
     /// By this name in `explained.txt`, or not at all.
     Unless(&'static str, String),
-    /// Never right.
-    Wrong(String),
 }
 
 impl Seen {
@@ -60,13 +58,12 @@ pub(super) fn judge(scenario: &Scenario, fault: &Fault, seen: &Seen, clean: &See
         end => return Verdict::Unless("died", format!("{end:?}: {}", seen.errors.trim())),
     };
     if seen.errors.contains("panicked at") {
-        return Verdict::Wrong(format!("a panic: {}", seen.errors.trim()));
+        return Verdict::Unless("panic", seen.errors.trim().to_owned());
     }
     if (status, &seen.out) == (clean.status().unwrap_or(-1), &clean.out) {
         return match fault.means {
-            Means::Delay(_) => Verdict::Clean,
-            // It had ended, or was about to.
-            Means::KillCaller => Verdict::Clean,
+            // The caller had ended by then, or was about to.
+            Means::Delay(_) | Means::KillCaller => Verdict::Clean,
             _ => Verdict::Unless("same", String::new()),
         };
     }
@@ -100,8 +97,8 @@ pub(super) fn judge(scenario: &Scenario, fault: &Fault, seen: &Seen, clean: &See
 
 /// Whether a message has the text of an errno, as C programs write it.
 fn names(message: &str, errno: i32) -> bool {
-    let text = nix::errno::Errno::from_raw(errno).desc();
-    message.to_lowercase().contains(&text.to_lowercase())
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    text.split(" (os error").next().is_some_and(|text| message.contains(text))
 }
 
 /// The first line that is another.

@@ -150,7 +150,6 @@ impl Worker {
         }
         Ok(match judge(self.scenario, fault, &seen, &self.clean) {
             Verdict::Clean => Found::Clean,
-            Verdict::Wrong(text) => Found::Unexplained(text),
             Verdict::Unless(outcome, text) => {
                 match self.explained.why(self.scenario.name, fault, outcome) {
                     Some(_) => Found::Explained,
