@@ -28,7 +28,8 @@ impl Errnos {
         for line in TEXT.lines().filter(|line| !line.starts_with('#')) {
             let mut words = line.split_whitespace();
             let Some(call) = words.next() else { continue };
-            let numbers: Result<Vec<_>> = words.filter(|word| *word != "-").map(errno_named).collect();
+            let numbers: Result<Vec<_>> =
+                words.filter(|word| *word != "-").map(errno_named).collect();
             let numbers = numbers.map_err(|error| format!("errnos.txt: {call}: {error}"))?;
             if all.insert(call, numbers).is_some() {
                 return Err(format!("errnos.txt: {call} is there twice").into());

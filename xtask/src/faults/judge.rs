@@ -35,7 +35,7 @@ impl Seen {
     /// The error that was reported, for people, and its errno.
     fn error(&self) -> Option<(String, Option<i64>)> {
         let lines = self.report.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let event = lines.filter(|line| line["event"] == "error").last();
+        let event = lines.rev().find(|line| line["event"] == "error");
         match event {
             Some(event) => {
                 let message = event["message"].as_str().unwrap_or_default().to_owned();

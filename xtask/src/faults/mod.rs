@@ -42,7 +42,8 @@ struct Options {
 
 impl Options {
     fn of(args: &[String]) -> Result<Self> {
-        let mut options = Self { thoroughness: "--some".to_owned(), words: Vec::new(), only: Vec::new() };
+        let mut options =
+            Self { thoroughness: "--some".to_owned(), words: Vec::new(), only: Vec::new() };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
@@ -79,8 +80,10 @@ pub(crate) fn run(args: &[String]) -> Result {
     }
     let folder = Folder::new()?;
     let (start, mut sums) = (Instant::now(), [0; COUNTS.len()]);
-    println!("{:<14}{:<8}{:>7}{:>10}{:>7}{:>11}{:>7}{:>13}", "scenario", "caller", "calls",
-        COUNTS[0], COUNTS[1], COUNTS[2], COUNTS[3], COUNTS[4]);
+    println!(
+        "{:<14}{:<8}{:>7}{:>10}{:>7}{:>11}{:>7}{:>13}",
+        "scenario", "caller", "calls", COUNTS[0], COUNTS[1], COUNTS[2], COUNTS[3], COUNTS[4]
+    );
     for scenario in &ALL {
         for user in User::all().iter().filter(|user| scenario.runs_as(**user)) {
             if options.wants(scenario, *user) {
@@ -98,7 +101,11 @@ pub(crate) fn run(args: &[String]) -> Result {
     if injected == 0 {
         return Err("nothing was injected".into());
     }
-    if unexplained > 0 { Err(format!("{unexplained} faults are unexplained").into()) } else { Ok(()) }
+    if unexplained > 0 {
+        Err(format!("{unexplained} faults are unexplained").into())
+    } else {
+        Ok(())
+    }
 }
 
 /// The programs, where any user can run them, and below them the workers' folders.
@@ -166,7 +173,8 @@ impl Folder {
         let [injected, clean, explained, unmet, unexplained] = sums;
         println!(
             "{:<14}{:<8}{calls:>7}{injected:>10}{clean:>7}{explained:>11}{unmet:>7}{unexplained:>13}",
-            scenario.name, word_of(user)
+            scenario.name,
+            word_of(user)
         );
         Ok(sums)
     }

@@ -9,7 +9,6 @@ pub(super) enum Program {
     RunSandbox,
     Bwrap,
     LinuxUserChroot,
-
 }
 
 /// What a run has to come to.
@@ -47,7 +46,8 @@ const LIMITS: &str = "--backend linux-user-chroot --memory 64Mi --cpu 1 --proces
     --mounts isolated --ro-bind BIN:/mnt --clear-env --env HOST_NAMESPACES --cwd / / -- /mnt/facts d";
 const CHROOT: &str = "--backend chroot --ro-bind SOURCE:/made/ro --bind SOURCE:/made/rw --tmpfs /scratch \
     --proc /proc --dev /dev --clear-env --env HOST_NAMESPACES TREE -- /bin/facts w:/made/ro w:/made/rw l:/ l:/dev d";
-const CHROOT_BARE: &str = "--backend chroot --uid 1000 --clear-env --env HOST_NAMESPACES TREE -- /bin/facts w:/ l:/ d";
+const CHROOT_BARE: &str =
+    "--backend chroot --uid 1000 --clear-env --env HOST_NAMESPACES TREE -- /bin/facts w:/ l:/ d";
 /// The first plan is refused, so that the host is probed, and a lesser one carried out.
 const LESS: &str = "--backend chroot --best-effort --network isolated --tmpfs /scratch --clear-env --env HOST_NAMESPACES TREE -- \
     /bin/facts w:/scratch l:/ d";

@@ -62,7 +62,6 @@ impl Stage {
             Program::RunSandbox => "run-sandbox",
             Program::Bwrap => "bwrap",
             Program::LinuxUserChroot => "linux-user-chroot",
-
         });
         let mut command = Command::new(self.bin.join("xtask"));
         command.arg("faults-start").arg(self.dir.join("report")).arg(program);

@@ -55,11 +55,19 @@ struct Tracee {
     role: Role,
     children: u32,
     counts: HashMap<(u64, Option<u64>), u32>,
-    /// Between its entry and its exit from a call: which of the recorded ones it is, if it counts.
-    inside: Option<Option<usize>>,
+    /// Between its entry and its exit from a call.
+    inside: Option<Call>,
     /// What it is to get in the place of the kernel's answer.
     answer: Option<i32>,
     part: Part,
+}
+
+/// A call that a process is in.
+#[derive(Clone, Copy)]
+enum Call {
+    /// By its place among those that count.
+    Recorded(usize),
+    Other,
 }
 
 /// How far the first process is.
@@ -220,7 +228,7 @@ impl Tracer<'_> {
             return go_on(pid, None);
         }
         // The call that led here returns in another program.
-        if let Some(Some(index)) = tracee.inside
+        if let Some(Call::Recorded(index)) = tracee.inside
             && let Some(seen) = self.calls.get_mut(index)
         {
             seen.result = Some(0);
@@ -230,7 +238,7 @@ impl Tracer<'_> {
             tracee.role = tracee.role.init();
             tracee.children = 0;
             tracee.counts.clear();
-            tracee.inside = Some(None);
+            tracee.inside = Some(Call::Other);
             go_on(pid, None);
         } else {
             // The command.
@@ -247,18 +255,20 @@ impl Tracer<'_> {
                 registers.rax = i64::from(-errno).cast_unsigned();
                 let _ = ptrace::setregs(pid, registers);
             }
-            if let Some(seen) = call.and_then(|index| self.calls.get_mut(index)) {
+            if let Call::Recorded(index) = call
+                && let Some(seen) = self.calls.get_mut(index)
+            {
                 seen.result = Some(registers.rax.cast_signed());
             }
             return go_on(pid, None);
         }
         let (number, words) = (registers.orig_rax, [registers.rdi, registers.rsi, registers.rdx]);
         if !tracee.counts_now(number, words) {
-            tracee.inside = Some(None);
+            tracee.inside = Some(Call::Other);
             return go_on(pid, None);
         }
         let site = tracee.site(number, words);
-        tracee.inside = Some(Some(self.calls.len()));
+        tracee.inside = Some(Call::Recorded(self.calls.len()));
         let hit = self.fault.filter(|fault| !self.met && fault.site == site);
         self.calls.push(Seen { site, result: None });
         let Some(fault) = hit else { return go_on(pid, None) };

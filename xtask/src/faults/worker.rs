@@ -72,8 +72,7 @@ pub(crate) fn run(args: &[String]) -> Result {
         return Err(format!("{name}: without a fault: {clean:?}, {traced:?}, {left:?}").into());
     }
     let all = faults(&traced.calls, thoroughness)?;
-    let worker =
-        Worker { scenario, stage, watchdog, explained: Explained::read()?, clean, before };
+    let worker = Worker { scenario, stage, watchdog, explained: Explained::read()?, clean, before };
     let wanted = |fault: &Fault| rest.iter().all(|text| fault.to_string().contains(text.as_str()));
     let (mut injected, mut clean, mut explained) = (0, 0, 0);
     let (mut unmet, mut unexplained) = (0, 0);
