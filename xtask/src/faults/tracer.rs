@@ -310,6 +310,7 @@ impl Tracee {
     fn counts_now(&mut self, number: u64, words: [u64; 3]) -> bool {
         const RT_SIGACTION: u64 = 13;
         const SIGALTSTACK: u64 = 131;
+        const RESTART_SYSCALL: u64 = 219;
         const SIGBUS: u64 = 7;
         match self.part {
             Part::Runtime if number == RT_SIGACTION && words[0] == SIGBUS && words[1] != 0 => {
@@ -320,7 +321,8 @@ impl Tracee {
                 self.part = Part::Starting;
                 false
             }
-            part => part == Part::Main,
+            // The kernel goes on with a call that was interrupted.
+            part => part == Part::Main && number != RESTART_SYSCALL,
         }
     }
 }
