@@ -8,6 +8,7 @@ mod command;
 mod demo;
 mod deny;
 mod dist;
+mod faults;
 mod fuzz;
 mod image;
 mod matrix;
@@ -44,6 +45,8 @@ usage: cargo xtask COMMAND [OPTIONS]
   clients                programs that people use, unchanged, on our executables, as root and
                            as a user [python-original|ybd|buildstream|sccache] [--required]
   bench                  speed and memory beside bubblewrap, a bare floor, tar and umoci
+  faults                 each system call of each set-up fails in turn, or its process is killed or
+                           delayed there [--each|--all] [root|plain] [SCENARIO]... [--only TEXT]...
   fuzz                   libFuzzer on what reads untrusted bytes [TARGET]... [--seconds N]
   sanitize               the conformance suites with AddressSanitizer [--package NAME] [--root]
   miri                   what Miri can run of the tests of sandbox-core and sandbox-sys
@@ -82,6 +85,9 @@ fn dispatch(args: &[String]) -> Result {
         "clients-farm" => clients::farm::run(rest),
         "matrix" => matrix::run(rest),
         "bench" => bench::run(rest),
+        "faults" => faults::run(rest),
+        "faults-start" => faults::start::run(rest),
+        "faults-worker" => faults::worker::run(rest),
         "fuzz" => fuzz::run(rest),
         "sanitize" => sanitize::run(rest),
         "miri" => miri::run(rest),

@@ -4,7 +4,7 @@ use core::arch::asm;
 use core::cell::Cell;
 use core::ffi::c_char;
 
-use crate::protocol::{FILTER, LIMIT, LISTEN_PID, LONGEST_FILTER};
+use crate::protocol::{FILTER, INIT, LIMIT, LISTEN_PID, LONGEST_FILTER};
 use crate::protocol::{ListenPidWord, limit, listen_pid};
 use crate::sys::{self, EACCES, EINVAL, ENOENT, ENOTDIR, SIGKILL};
 use crate::{numbers, raw, start};
@@ -37,7 +37,8 @@ struct Attempt<'a> {
     failure: Cell<Option<Failure>>,
 }
 
-/// Why a command could not be started: an errno, and [`FILTER`] or [`LIMIT`] where one of these is why.
+/// Why a command could not be started: an errno, and [`FILTER`], [`LIMIT`] or [`INIT`] where one of these is
+/// why.
 #[derive(Clone, Copy)]
 pub(crate) struct Failure {
     pub(crate) errno: i32,
@@ -48,6 +49,10 @@ impl Failure {
     pub(crate) fn of_exec(errno: i32) -> Self {
         Self { errno, detail: 0 }
     }
+
+    pub(crate) fn of_init(errno: i32) -> Self {
+        Self { errno, detail: INIT }
+    }
 }
 
 impl Command<'_> {
@@ -56,11 +61,26 @@ impl Command<'_> {
         self.limit().map_err(|errno| Failure { errno, detail: LIMIT })?;
         let attempt = Attempt { command: self, failure: Cell::new(None) };
         // SAFETY: `child` does not return.
-        let pid = raw::result(unsafe { vfork(&raw const attempt) }).map_err(Failure::of_exec)?;
+        let pid = raw::result(unsafe { vfork(&raw const attempt) }).map_err(Failure::of_init)?;
         match attempt.failure.get() {
             None => Ok(pid as i32),
             Some(failure) => Err(failure),
         }
+    }
+
+    /// In the child: it becomes a process that ends with init, and has no more of it than is meant.
+    fn leave_init(&self) -> sys::Result<()> {
+        if let Some(init) = self.dies_with {
+            sys::prctl(sys::PR_SET_PDEATHSIG, SIGKILL as usize)?;
+            // Init may have died before the line above.
+            if sys::getppid() != init {
+                sys::exit(127);
+            }
+        }
+        if self.new_session {
+            sys::setsid()?;
+        }
+        sys::set_signal_mask(sys::NO_SIGNALS).map(drop)
     }
 
     /// Writes what limits it; nobody can take that back by these descriptors.
@@ -69,7 +89,8 @@ impl Command<'_> {
             // SAFETY: an element of argv before the command's words, so not its NULL.
             let (fd, value) = limit(unsafe { start::bytes(text) }).ok_or(EINVAL)?;
             let written = sys::write(fd, value);
-            sys::close_range(fd, fd);
+            // The command must not have it.
+            sys::close_range(fd, fd)?;
             written.map(drop)
         })
     }
@@ -128,17 +149,10 @@ impl Command<'_> {
 unsafe extern "C" fn child(attempt: *const Attempt<'_>) -> ! {
     // SAFETY: `start` lends it, and is suspended until this process has executed or exited.
     let Attempt { command, failure } = unsafe { &*attempt };
-    if let Some(init) = command.dies_with {
-        sys::prctl(sys::PR_SET_PDEATHSIG, SIGKILL as usize);
-        // Init may have died before the line above.
-        if sys::getppid() != init {
-            sys::exit(127);
-        }
+    if let Err(errno) = command.leave_init() {
+        failure.set(Some(Failure::of_init(errno)));
+        sys::exit(127);
     }
-    if command.new_session {
-        sys::setsid();
-    }
-    sys::set_signal_mask(sys::NO_SIGNALS);
     let mut word: ListenPidWord = [0; _];
     if command.tell_pid {
         // SAFETY: it ends with a NUL, and is in this frame, which is never left.

@@ -76,49 +76,57 @@ const FOR_THE_COMMAND: [i32; 4] = [1, 2, 3, 15];
 fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
     let Parameters { socket, caller_pidfd, children, flags, exec_step, .. } = parameters;
     let own_pid_namespace = flags & OWN_PID_NAMESPACE != 0;
-    // The command must be able neither to trace init nor to read its memory.
-    sys::prctl(sys::PR_SET_DUMPABLE, 0);
+    // A name is for people: it may be missing.
     sys::set_name(INIT_NAME);
-    if !own_pid_namespace {
-        sys::prctl(sys::PR_SET_CHILD_SUBREAPER, 1);
-    }
-    for fd in [socket, caller_pidfd, children] {
-        sys::set_cloexec(fd);
-    }
-    // Init takes SIGCHLD from a signalfd and no other signal at all.
-    sys::set_signal_mask(sys::ALL_SIGNALS);
-    // The command inherits these two. Ignored, SIGCHLD would also leave init nothing to reap, and
-    // the Rust runtime ignores SIGPIPE, which is not what the command's author expects.
-    sys::set_default_action(sys::SIGCHLD);
-    sys::set_default_action(sys::SIGPIPE);
-
-    // What a terminal or the caller's shell has sent to the process group by now, init alone has.
-    let early = sys::pending_signals();
-    let signals = sys::signalfd(sys::SIGCHLD).map_err(Failure::of_exec);
+    let prepared = make_ready(own_pid_namespace, [socket, caller_pidfd, children]);
     // The caller says nothing before it is told of the command: it does not want it any more.
     if let [true] = sys::poll([socket], Some(0)) {
         sys::exit(1)
     }
-    let started = signals.and_then(|fd| Ok((fd, command.start()?)));
+    let started = prepared.map_err(Failure::of_init).and_then(|(sigchld, early)| {
+        let pid = command.start()?;
+        Ok((sigchld, early, pid))
+    });
     match started {
-        Ok((sigchld, pid)) => {
+        Ok((sigchld, early, pid)) => {
             for signal in FOR_THE_COMMAND {
                 if early & (1 << (signal - 1)) != 0 {
                     _ = sys::kill(pid, signal);
                 }
             }
             let fds = [socket, caller_pidfd, children, sigchld];
-            let supervisor = Supervisor::new(pid, own_pid_namespace, command.new_session, fds);
-            supervisor.send(Record::Started { pid });
-            supervisor.run()
+            Supervisor::new(pid, own_pid_namespace, command.new_session, fds).begin()
         }
         Err(Failure { errno, detail }) => {
             let record = Record::Failed { step: exec_step.cast_unsigned(), errno, detail };
-            _ = sys::send(socket, &record.to_bytes());
+            _ = supervisor::send(socket, record);
             _ = sys::reap();
             sys::exit(1)
         }
     }
+}
+
+/// What has to be before there is a command: without one of these it would be less isolated, or init
+/// could not end what it leaves behind. Gives the descriptor that tells of a child's end, and the signals
+/// that have come by now.
+fn make_ready(own_pid_namespace: bool, fds: [i32; 3]) -> sys::Result<(i32, u64)> {
+    // The command must be able neither to trace init nor to read its memory.
+    sys::prctl(sys::PR_SET_DUMPABLE, 0)?;
+    if !own_pid_namespace {
+        sys::prctl(sys::PR_SET_CHILD_SUBREAPER, 1)?;
+    }
+    for fd in fds.into_iter().filter(|fd| *fd >= 0) {
+        sys::set_cloexec(fd)?;
+    }
+    // Init takes SIGCHLD from a signalfd and no other signal at all.
+    sys::set_signal_mask(sys::ALL_SIGNALS)?;
+    // The command inherits these two. Ignored, SIGCHLD would also leave init nothing to reap, and
+    // the Rust runtime ignores SIGPIPE, which is not what the command's author expects.
+    sys::set_default_action(sys::SIGCHLD)?;
+    sys::set_default_action(sys::SIGPIPE)?;
+    // What a terminal or the caller's shell has sent to the process group by now, init alone has.
+    let early = sys::pending_signals()?;
+    Ok((sys::signalfd(sys::SIGCHLD)?, early))
 }
 
 #[panic_handler]

@@ -17,7 +17,6 @@ macro_rules! numbers {
 numbers! {
     CLONE = 56, 220;
     CLOSE_RANGE = 436, 436;
-    DUP3 = 292, 24;
     EXECVE = 59, 221;
     EXIT_GROUP = 231, 94;
     FCNTL = 72, 25;

@@ -1,7 +1,7 @@
 //! Watches over the command, and ends whatever it leaves behind.
 
 use crate::protocol::{Message, Record, Usage};
-use crate::sys::{self, EAGAIN, ECHILD, EINTR, SIGKILL};
+use crate::sys::{self, EAGAIN, ECHILD, EINTR, ENOBUFS, ENOMEM, SIGKILL};
 
 /// How long to wait for a child to end before killing again.
 const ROUND_MS: i64 = 20;
@@ -40,18 +40,8 @@ impl Supervisor {
         own_group: bool,
         fds: [i32; 4],
     ) -> Self {
-        // Standard input, output and error are the command's; init's own take their places. Each
-        // is at a higher place before, so that none overwrites one that has yet to move.
-        let mut place = 0..;
-        let [socket, caller_pidfd, children, sigchld] = fds.map(|fd| {
-            let place = place.next().unwrap_or_default();
-            if fd == place || sys::dup_to(fd, place).is_ok() {
-                return place;
-            }
-            sys::close_range(place, place);
-            -1
-        });
-        sys::close_range(4, i32::MAX);
+        close_others(fds);
+        let [socket, caller_pidfd, children, sigchld] = fds;
         let group = own_group.then_some(command);
         Self {
             command,
@@ -65,13 +55,17 @@ impl Supervisor {
         }
     }
 
-    pub(crate) fn send(&self, record: Record) {
-        // If it fails then the caller is gone, which poll(2) tells too.
-        _ = sys::send(self.socket, &record.to_bytes());
+    /// Tells the caller of the command, and watches over it.
+    pub(crate) fn begin(mut self) -> ! {
+        // One that cannot be told would take the command for one that was never started.
+        match send(self.socket, Record::Started { pid: self.command }) {
+            Ok(()) => self.run(),
+            Err(_) => self.abandon(),
+        }
     }
 
     /// Until the command has ended, or is not wanted any more.
-    pub(crate) fn run(mut self) -> ! {
+    fn run(mut self) -> ! {
         while self.status.is_none() {
             let fds = [self.sigchld, self.socket, self.caller_pidfd];
             let [sigchld, socket, caller_gone] = sys::poll(fds, None);
@@ -81,8 +75,9 @@ impl Supervisor {
             if socket {
                 self.receive();
             }
-            if sigchld {
-                self.reap();
+            if sigchld && self.reap().all && self.status.is_none() {
+                // Somebody has taken its status: nobody will ever know.
+                self.abandon();
             }
         }
         if !self.own_pid_namespace {
@@ -111,7 +106,8 @@ impl Supervisor {
         if let Some(status) = self.status {
             let usage = sys::usage_of_children();
             let microseconds = |[seconds, rest]: [u64; 2]| seconds * 1_000_000 + rest;
-            self.send(Record::Ended {
+            // If it fails then the caller is gone.
+            _ = send(self.socket, Record::Ended {
                 status,
                 usage: Usage {
                     user_us: microseconds(usage.user),
@@ -207,4 +203,29 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// Tells the caller something. The socket may have no room, or the kernel no memory, for a moment.
+pub(crate) fn send(socket: i32, record: Record) -> sys::Result<()> {
+    let mut tries = FRUITLESS_ROUNDS;
+    loop {
+        match sys::send(socket, &record.to_bytes()) {
+            Err(EAGAIN | EINTR | ENOBUFS | ENOMEM) if tries > 0 => tries -= 1,
+            done => return done.map(drop),
+        }
+        sys::poll([], Some(ROUND_MS));
+    }
+}
+
+/// Closes all descriptors but some. That needs no memory, and so does not fail (close_range(2)).
+fn close_others(mut kept: [i32; 4]) {
+    kept.sort_unstable();
+    let mut first = 0;
+    for fd in kept.into_iter().filter(|fd| *fd >= 0) {
+        if first < fd {
+            _ = sys::close_range(first, fd - 1);
+        }
+        first = fd + 1;
+    }
+    _ = sys::close_range(first, i32::MAX);
 }

@@ -11,9 +11,11 @@ pub(crate) const ENOENT: i32 = 2;
 pub(crate) const EINTR: i32 = 4;
 pub(crate) const ECHILD: i32 = 10;
 pub(crate) const EAGAIN: i32 = 11;
+pub(crate) const ENOMEM: i32 = 12;
 pub(crate) const EACCES: i32 = 13;
 pub(crate) const ENOTDIR: i32 = 20;
 pub(crate) const EINVAL: i32 = 22;
+pub(crate) const ENOBUFS: i32 = 105;
 
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGPIPE: i32 = 13;
@@ -50,9 +52,9 @@ pub(crate) fn exit(status: i32) -> ! {
     }
 }
 
-pub(crate) fn prctl(option: usize, value: usize) {
+pub(crate) fn prctl(option: usize, value: usize) -> Result {
     // SAFETY: the options that take a pointer are not used with this function.
-    unsafe { syscall5(numbers::PRCTL, option, value, 0, 0, 0) };
+    raw::result(unsafe { syscall5(numbers::PRCTL, option, value, 0, 0, 0) })
 }
 
 pub(crate) fn set_name(name: &CStr) {
@@ -70,9 +72,9 @@ pub(crate) fn getppid() -> i32 {
     unsafe { syscall0(numbers::GETPPID) as i32 }
 }
 
-pub(crate) fn setsid() {
+pub(crate) fn setsid() -> Result {
     // SAFETY: no arguments.
-    unsafe { syscall0(numbers::SETSID) };
+    raw::result(unsafe { syscall0(numbers::SETSID) })
 }
 
 pub(crate) fn kill(pid: i32, signal: i32) -> Result {
@@ -80,27 +82,28 @@ pub(crate) fn kill(pid: i32, signal: i32) -> Result {
     raw::result(unsafe { syscall2(numbers::KILL, int(pid), int(signal)) })
 }
 
-pub(crate) fn set_signal_mask(mask: SignalSet) {
+pub(crate) fn set_signal_mask(mask: SignalSet) -> Result {
     let mask = (&raw const mask).expose_provenance();
+    let size = size_of::<SignalSet>();
     // SAFETY: the set lives through the call; the old one is not asked for.
-    unsafe { syscall4(numbers::RT_SIGPROCMASK, SIG_SETMASK, mask, 0, size_of::<SignalSet>()) };
+    raw::result(unsafe { syscall4(numbers::RT_SIGPROCMASK, SIG_SETMASK, mask, 0, size) })
 }
 
 /// sigpending(2)
-pub(crate) fn pending_signals() -> SignalSet {
+pub(crate) fn pending_signals() -> Result<SignalSet> {
     let mut set: SignalSet = 0;
     let to = (&raw mut set).expose_provenance();
     // SAFETY: the set lives through the call.
-    unsafe { syscall2(numbers::RT_SIGPENDING, to, size_of::<SignalSet>()) };
-    set
+    raw::result(unsafe { syscall2(numbers::RT_SIGPENDING, to, size_of::<SignalSet>()) })?;
+    Ok(set)
 }
 
-pub(crate) fn set_default_action(signal: i32) {
+pub(crate) fn set_default_action(signal: i32) -> Result {
     // The kernel's struct sigaction: SIG_DFL, no flags, no restorer, an empty mask.
     let action = [0_u64; 4];
-    let new = action.as_ptr().expose_provenance();
+    let (new, size) = (action.as_ptr().expose_provenance(), size_of::<SignalSet>());
     // SAFETY: the action lives through the call; the old one is not asked for.
-    unsafe { syscall4(numbers::RT_SIGACTION, int(signal), new, 0, size_of::<SignalSet>()) };
+    raw::result(unsafe { syscall4(numbers::RT_SIGACTION, int(signal), new, 0, size) })
 }
 
 /// A signalfd(2), non-blocking and close-on-exec, that becomes readable on `signal`.
@@ -113,20 +116,15 @@ pub(crate) fn signalfd(signal: i32) -> Result<i32> {
     raw::result(fd).map(|fd| fd as i32)
 }
 
-pub(crate) fn set_cloexec(fd: i32) {
+pub(crate) fn set_cloexec(fd: i32) -> Result {
     // SAFETY: takes no pointer.
-    unsafe { syscall3(numbers::FCNTL, int(fd), F_SETFD, FD_CLOEXEC) };
-}
-
-pub(crate) fn dup_to(old: i32, new: i32) -> Result {
-    // SAFETY: takes no pointer.
-    raw::result(unsafe { syscall3(numbers::DUP3, int(old), int(new), 0) })
+    raw::result(unsafe { syscall3(numbers::FCNTL, int(fd), F_SETFD, FD_CLOEXEC) })
 }
 
 /// Closes all from `first` to `last`, inclusive.
-pub(crate) fn close_range(first: i32, last: i32) {
+pub(crate) fn close_range(first: i32, last: i32) -> Result {
     // SAFETY: takes no pointer.
-    unsafe { syscall3(numbers::CLOSE_RANGE, int(first), int(last), 0) };
+    raw::result(unsafe { syscall3(numbers::CLOSE_RANGE, int(first), int(last), 0) })
 }
 
 pub(crate) fn rewind(fd: i32) {

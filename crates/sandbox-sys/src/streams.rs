@@ -104,9 +104,9 @@ fn share(output: Option<&OwnedFd>) -> Result<OwnedFd, SpawnError> {
 
 /// A directory would lead out of the sandbox: `cd /proc/self/fd/0`.
 fn refuse_directory(stream: BorrowedFd<'_>, name: &str) -> Result<(), SpawnError> {
-    let is_directory = fstat(stream)
-        .is_ok_and(|stat| stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits());
-    if is_directory {
+    let stat = fstat(stream)
+        .map_err(|errno| SpawnError::host(format!("find out what {name} is"), errno.into()))?;
+    if stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits() {
         let error = io::Error::from_raw_os_error(libc::EISDIR);
         return Err(SpawnError::host(format!("give the command a directory as {name}"), error));
     }

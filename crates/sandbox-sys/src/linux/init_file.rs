@@ -1,7 +1,7 @@
 //! The init program as a file: a sealed memfd, made once and executed by every sandbox of this process.
 
 use std::io;
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::OnceLock;
 
 use super::kernel::{self, Errno};
@@ -34,9 +34,8 @@ impl InitFile {
         let fd = make().map_err(io::Error::from_raw_os_error)?;
         // SAFETY: the kernel has just made it, for us.
         let fd = above_streams(unsafe { OwnedFd::from_raw_fd(fd) })?;
-        let fd = fd.into_raw_fd();
-        let id = kernel::stat(fd).map_err(io::Error::from_raw_os_error)?;
-        Ok(Self { fd, device: id.device, inode: id.inode })
+        let id = kernel::stat(fd.as_raw_fd()).map_err(io::Error::from_raw_os_error)?;
+        Ok(Self { fd: fd.into_raw_fd(), device: id.device, inode: id.inode })
     }
 
     /// In the child: the descriptor to execute, of the kept file or of a new one.

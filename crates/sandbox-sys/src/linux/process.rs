@@ -215,6 +215,7 @@ pub(super) fn receive_passed(socket: &OwnedFd) -> io::Result<Received> {
     let mut pieces = [IoSliceMut::new(&mut bytes)];
     let mut space = cmsg_space!(RawFd);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let mut tries = 1000;
     let (count, fd, truncated) = loop {
         match recvmsg::<()>(socket.as_raw_fd(), &mut pieces, Some(&mut space), flags) {
             Ok(message) if message.flags.contains(MsgFlags::MSG_CTRUNC) => {
@@ -228,6 +229,11 @@ pub(super) fn receive_passed(socket: &OwnedFd) -> io::Result<Received> {
                 break (message.bytes, fd, false);
             }
             Err(Errno::EINTR) => {}
+            // The kernel has none for a moment; the record is still there, and with it what it tells of.
+            Err(Errno::ENOMEM | Errno::ENOBUFS) if tries > 0 => {
+                tries -= 1;
+                std::thread::sleep(Duration::from_millis(1));
+            }
             Err(Errno::EAGAIN | Errno::ECONNRESET) => return Ok(Received::default()),
             Err(errno) => return Err(errno.into()),
         }

@@ -169,7 +169,7 @@ fn decimal(text: &[u8]) -> Option<i32> {
 /// What init, or the child that sets the sandbox up, tells the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
-    /// The command could not be started. Nothing follows. `detail` is [`FILTER`] or [`LIMIT`]
+    /// The command could not be started. Nothing follows. `detail` is [`FILTER`], [`LIMIT`] or [`INIT`]
     /// where it was these.
     Failed { step: u32, errno: i32, detail: u32 },
     /// An open file is passed along, for the caller to keep as long as the sandbox lives.
@@ -193,6 +193,9 @@ pub(crate) const FILTER: u32 = 1;
 
 /// The `detail` of a command whose memory could not be limited.
 pub(crate) const LIMIT: u32 = 2;
+
+/// The `detail` of a command that init could not get ready for.
+pub(crate) const INIT: u32 = 3;
 
 /// The longest FILTER, in instructions of 8 bytes (`BPF_MAXINSNS`).
 pub(crate) const LONGEST_FILTER: usize = 4096;

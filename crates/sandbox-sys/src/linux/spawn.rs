@@ -20,7 +20,7 @@ use super::image::own_from;
 use super::init_file::InitFile;
 use super::process::{Control, Process, Scope};
 use super::program::{Descriptors, Program};
-use super::protocol::{FILTER, LIMIT, NEW_SESSION, OWN_PID_NAMESPACE, Record};
+use super::protocol::{FILTER, INIT, LIMIT, NEW_SESSION, OWN_PID_NAMESPACE, Record};
 use super::stack::Borrowed;
 use super::undo::Leftovers;
 use super::{clone, compile, why};
@@ -249,6 +249,7 @@ impl Failure {
     }
 }
 
+const STARTING_INIT: &str = "start the sandbox's init";
 const LIMITING: &str = "limit the command's memory";
 const FILTERING: &str = "install the command's seccomp filters";
 
@@ -257,11 +258,12 @@ fn failed(step: u32, errno: i32, detail: u32) -> Failure {
         FILTER_COMMAND => Failure::Child { action: FILTERING, errno },
         EXECUTE if detail == LIMIT => Failure::Child { action: LIMITING, errno },
         EXECUTE if detail == FILTER => Failure::Child { action: FILTERING, errno },
+        EXECUTE if detail == INIT => Failure::Child { action: STARTING_INIT, errno },
         STREAMS => Failure::Child { action: "set up the command's streams", errno },
         FIND_CHILDREN => Failure::Child { action: "find the command's descendants", errno },
         ENTER_CGROUP => Failure::Child { action: "enter the cgroup for the limits", errno },
         OWN_CGROUPS => Failure::Child { action: "make a cgroup namespace", errno },
-        START_INIT => Failure::Child { action: "start the sandbox's init", errno },
+        START_INIT => Failure::Child { action: STARTING_INIT, errno },
         EXECUTE => Failure::Exec { errno },
         step => Failure::Step { index: step as usize, errno },
     }

@@ -1,13 +1,14 @@
 //! Removes the mount points that a sandbox made on the host, unless another one uses them by now.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -97,9 +98,11 @@ impl Made {
             },
             Ok,
         )?;
-        let Ok(_alone) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else {
+        // Closed at the end, which gives the lock up; an unlocking of its own could fail.
+        let lock = File::from(lock);
+        if lock.try_lock().is_err() {
             return Ok(());
-        };
+        }
         let below;
         let (parent, name) = if self.parent.as_os_str().is_empty() {
             (directory, self.name)

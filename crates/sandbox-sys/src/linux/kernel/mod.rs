@@ -213,8 +213,9 @@ pub(super) fn sealed_program(name: &CStr, bytes: &[u8]) -> Result<Fd, Errno> {
         other => other,
     };
     let fd = fd.map(descriptor)?;
-    write(fd, bytes)?;
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
-    call(libc::SYS_fcntl, [word(fd), word(libc::F_ADD_SEALS), word(seals)])?;
-    Ok(fd)
+    let seal = || call(libc::SYS_fcntl, [word(fd), word(libc::F_ADD_SEALS), word(seals)]);
+    let done = write(fd, bytes).and_then(|()| seal());
+    // It may be the caller who makes it.
+    done.map(|_| fd).inspect_err(|_| close(fd))
 }
