@@ -220,7 +220,7 @@ impl Stage {
             _ => Command::new(program),
         };
         if cell.kernel == Kernel::Refused {
-            suite.arg("--without-namespaces");
+            suite.args(["--without", "namespaces"]);
         }
         suite.current_dir(&self.dir).env("TMPDIR", self.dir.join("tmp"));
         // A skip is compared here, with what is expected of this very cell.

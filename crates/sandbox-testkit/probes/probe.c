@@ -35,7 +35,7 @@ static int run(char **words)
 {
     const struct command *parts[] = {file_commands,   process_commands, life_commands,
                                      system_commands, network_commands, caller_commands,
-                                     escape_files_commands, escape_kernel_commands};
+                                     escape_files_commands, escape_kernel_commands, ladder_commands};
     int count = 0;
     while (words[count + 1])
         count++;

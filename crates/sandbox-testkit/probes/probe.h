@@ -25,6 +25,7 @@ struct command {
 int report(long result);
 
 extern const struct command file_commands[], process_commands[], life_commands[], system_commands[],
-    network_commands[], caller_commands[], escape_files_commands[], escape_kernel_commands[];
+    network_commands[], caller_commands[], escape_files_commands[], escape_kernel_commands[],
+    ladder_commands[];
 
 #endif

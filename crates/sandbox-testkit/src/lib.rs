@@ -35,6 +35,7 @@
 //! of images.
 #![forbid(unsafe_code)]
 
+mod around;
 mod case;
 mod cases;
 mod check;

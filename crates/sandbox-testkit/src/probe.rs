@@ -15,6 +15,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("system.c", include_str!("../probes/system.c")),
     ("network.c", include_str!("../probes/network.c")),
     ("caller.c", include_str!("../probes/caller.c")),
+    ("ladder.c", include_str!("../probes/ladder.c")),
     ("escape_files.c", include_str!("../probes/escape_files.c")),
     ("escape_kernel.c", include_str!("../probes/escape_kernel.c")),
 ];
