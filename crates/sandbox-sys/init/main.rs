@@ -76,6 +76,7 @@ const FOR_THE_COMMAND: [i32; 4] = [1, 2, 3, 15];
 fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
     let Parameters { socket, caller_pidfd, children, flags, exec_step, .. } = parameters;
     let own_pid_namespace = flags & OWN_PID_NAMESPACE != 0;
+    sys::none_is_above(parameters.last);
     // The command must be able neither to trace init nor to read its memory.
     sys::prctl(sys::PR_SET_DUMPABLE, 0);
     sys::set_name(INIT_NAME);

@@ -85,6 +85,17 @@ pub(crate) fn exec_hint(errno: i32) -> Option<String> {
     Some(hint.to_owned())
 }
 
+/// A path of the host as the child can use it whatever is mounted on the root meanwhile: without links and
+/// `..`, which could lead to the root, and from there into what is mounted on it. What does not exist stays
+/// as it is, as do the paths of proc, which mean something else in each process.
+#[cfg(target_os = "linux")]
+pub(crate) fn host_path(path: &std::path::Path) -> std::io::Result<std::path::PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let keeps = absolute.starts_with("/proc");
+    let resolved = (!keeps).then(|| std::fs::canonicalize(&absolute).ok()).flatten();
+    Ok(resolved.unwrap_or(absolute))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ use super::places::{Place, Places};
 use super::program::{Act, FileAct, Op, ProcessAct, Program, Target, TargetKind, map_line};
 use super::terminal;
 use crate::error::SpawnError;
-use crate::words::c_string;
+use crate::words::{self, c_string};
 
 /// Compiles all of a plan. `limits` are words for the init.
 pub(super) fn program(plan: &Plan, limits: Vec<CString>) -> Result<Program, SpawnError> {
@@ -89,7 +89,7 @@ impl Compiler<'_> {
             }
             Step::PrivateMounts => Act::PrivateMounts,
             Step::RootTree(path) | Step::RootDirectory(path) => {
-                let path = std::path::absolute(path)?;
+                let path = words::host_path(path)?;
                 let c_path = c_string(path.as_os_str())?;
                 self.places.mount(&InsidePath::root(), Place::Host);
                 match step {
@@ -182,7 +182,7 @@ impl Compiler<'_> {
                 }
             }
             Step::Bind { source, target, recursion, flags, missing } => {
-                let source = c_string(std::path::absolute(source)?)?;
+                let source = c_string(words::host_path(source)?)?;
                 let target = self.mount_place(target, Place::Host)?;
                 let (attributes, depth) = (attributes(flags), depth(*recursion));
                 Act::Bind { source, target, attributes, depth, missing: *missing }

@@ -9,7 +9,7 @@ use sandbox_core::{InsidePath, MountFlag, NewFilesystem, OverlayMarks, Recursion
 
 use super::kernel::Depth;
 use super::program::Act;
-use crate::words::c_string;
+use crate::words::{self, c_string};
 
 /// The act that mounts a file system. `id` is where its mount's id is noted, if it will be reopened.
 pub(super) fn mount(
@@ -75,7 +75,7 @@ fn overlay(
 
 /// A path in overlayfs's options, where `:`, `,` and `\` need a backslash.
 fn escape(path: &Path) -> io::Result<Vec<u8>> {
-    let path = std::path::absolute(path)?;
+    let path = words::host_path(path)?;
     let mut escaped = Vec::new();
     for byte in path.as_os_str().as_bytes() {
         if matches!(byte, b':' | b',' | b'\\') {

@@ -7,14 +7,17 @@
 //! ```
 
 mod act;
+mod calls;
 mod cgroup;
 mod child;
 mod clone;
 mod command;
 mod compile;
 mod console;
+mod detached;
 mod files;
 mod filesystems;
+mod handle;
 mod hear;
 mod image;
 mod init_file;
@@ -30,6 +33,7 @@ mod protocol;
 mod raw;
 mod spawn;
 mod stack;
+mod table;
 mod terminal;
 mod trees;
 mod undo;

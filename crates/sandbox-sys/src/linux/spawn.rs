@@ -11,10 +11,12 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use sandbox_core::{First, Limits, Namespace, Plan, Session, Step};
 
 use super::act::Rights;
+use super::calls::{Calls, Known};
 use super::cgroup::{self, Cgroups, Memory, Refused};
 use super::child::{
     ENTER_CGROUP, EXECUTE, FILTER_COMMAND, FIND_CHILDREN, OWN_CGROUPS, Order, START_INIT, STREAMS,
 };
+use super::handle::{self, Handle};
 use super::hear::{Ears, Heard, Unheard};
 use super::image::own_from;
 use super::init_file::InitFile;
@@ -135,7 +137,12 @@ fn run(
     let ours = above_streams(ours).map_err(connecting())?;
     let theirs =
         above_streams(theirs).and_then(|fd| at_least(own_from, fd)).map_err(connecting())?;
-    let myself = own_pidfd().and_then(|fd| at_least(own_from, fd));
+    let calls = Calls::known();
+    // Where there are no pidfds, something to hold in the place of a child's that has ended too early.
+    let myself = match calls.pidfd {
+        Known::Yes => own_pidfd().and_then(|fd| at_least(own_from, fd)),
+        Known::No => handle::hung_up(),
+    };
     let myself = myself.map_err(caller("get a pidfd of this process"))?;
     let stack = Borrowed::new().map_err(caller("allocate a stack"))?;
     let own_pids = namespaces.contains(&Namespace::Pid);
@@ -148,6 +155,7 @@ fn run(
             socket: theirs.as_raw_fd(),
             caller: myself.as_raw_fd(),
         },
+        calls,
         init_flags: init_flags | if own_pids { OWN_PID_NAMESPACE } else { 0 },
         rights: if namespaces.contains(&Namespace::User) {
             Rights::UserNamespaces
@@ -165,6 +173,13 @@ fn run(
     let (pid, pidfd) = started
         .map_err(|error| Failure::Clone { errno: error.raw_os_error().unwrap_or(libc::EINVAL) })?;
     drop(theirs);
+    let (handle, said, myself) = match pidfd {
+        Some(pidfd) => (Handle::Pidfd(pidfd), None, Some(myself)),
+        None => {
+            let (handle, said) = Handle::by_number(pid, &ours, myself);
+            (handle, said, None)
+        }
+    };
     // The child runs in our memory: a panic has to wait for its end.
     let (wanted, panic) =
         match catch_unwind(AssertUnwindSafe(|| (set_up.created)(pid.unsigned_abs()))) {
@@ -176,14 +191,15 @@ fn run(
     let first = program.exec.as_ref().map_or(First::Init, |image| image.first);
     let ears = Ears {
         socket: &ours,
-        pidfd: &pidfd,
+        handle: &handle,
+        said,
         in_our_memory: &in_our_memory,
         scope,
         signals: set_up.signals,
     };
     let heard = ears.hear(wanted, |record, passed| leftovers.add(program, record, passed));
     drop(dumpable);
-    let control = Arc::new(Control { pidfd, socket: ours, scope, first, killed: false.into() });
+    let control = Arc::new(Control { handle, socket: ours, scope, first, killed: false.into() });
     let mut process = Process {
         pid,
         control,

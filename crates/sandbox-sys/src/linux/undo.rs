@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, OpenHow, ResolveFlag, openat, openat2};
@@ -125,5 +125,17 @@ impl Made {
 fn open_below(directory: BorrowedFd<'_>, path: &Path) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
-    openat2(directory, path, OpenHow::new().flags(flags).resolve(resolve))
+    match openat2(directory, path, OpenHow::new().flags(flags).resolve(resolve)) {
+        // Before Linux 5.6, name by name: what we have made is below, and `..` leads out of it.
+        Err(Errno::ENOSYS) => {
+            let mut here = None;
+            for part in path.components() {
+                let Component::Normal(name) = part else { return Err(Errno::EXDEV) };
+                let parent = here.as_ref().map_or(directory, AsFd::as_fd);
+                here = Some(openat(parent, name, flags | OFlag::O_NOFOLLOW, Mode::empty())?);
+            }
+            here.ok_or(Errno::ENOENT)
+        }
+        opened => opened,
+    }
 }
