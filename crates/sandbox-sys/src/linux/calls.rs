@@ -16,6 +16,8 @@ use super::detached::MountCalls;
 pub(super) struct Calls {
     /// open_tree(2), move_mount(2), fsopen(2): Linux 5.2. mount_setattr(2): Linux 5.12.
     pub(super) mounts: MountCalls,
+    /// openat2(2): Linux 5.6.
+    pub(super) openat2: Known,
     /// close_range(2) with `CLOSE_RANGE_CLOEXEC`: Linux 5.11.
     pub(super) close_range: Known,
     /// `CLONE_PIDFD`, pidfd_send_signal(2), pidfd_open(2), waitid(2) of one: Linux 5.4.
@@ -52,6 +54,7 @@ impl Calls {
         let close_range = answer(libc::SYS_close_range, [last, last, CLOEXEC, 0]);
         Self {
             mounts: if mounts { MountCalls::All } else { MountCalls::Old },
+            openat2: Known::of(has(libc::SYS_openat2, [NOTHING.into(), 0, 0, 0])),
             close_range: Known::of(close_range == Errno::from_raw(0)),
             pidfd: Known::of(pidfd),
         }

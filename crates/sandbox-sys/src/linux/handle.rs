@@ -30,12 +30,12 @@ const A_WHILE: Duration = Duration::from_millis(10);
 
 impl Handle {
     /// Of a process by its number. Its first word says how its end will be noticed; another word comes back,
-    /// after which, as without a word, it ends by itself: `nothing` is hung up.
+    /// after which, as without a word, it ends by itself: `nothing` is hung up. It comes back where it is not needed.
     pub(super) fn by_number(
         pid: i32,
         socket: &OwnedFd,
         nothing: OwnedFd,
-    ) -> (Self, Option<Record>) {
+    ) -> (Self, Option<Record>, Option<OwnedFd>) {
         let pid = Pid::from_raw(pid);
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
         loop {
@@ -44,14 +44,16 @@ impl Handle {
                 != Ok(WaitStatus::StillAlive);
             let Received { record, passed, .. } = receive_passed(socket).unwrap_or_default();
             match (record, passed) {
-                (Some(Record::Lifeline), Some(end)) => return (Self::Number(pid, end), None),
+                (Some(Record::Lifeline), Some(end)) => {
+                    return (Self::Number(pid, end), None, Some(nothing));
+                }
                 // There was no room for the end: it cannot be waited for.
                 (Some(Record::Lifeline), None) => {
                     let _ = raw_kill(pid, libc::SIGKILL);
-                    return (Self::Number(pid, nothing), None);
+                    return (Self::Number(pid, nothing), None, None);
                 }
                 (None, _) if !ended => {}
-                (record, _) => return (Self::Number(pid, nothing), record),
+                (record, _) => return (Self::Number(pid, nothing), record, None),
             }
         }
     }

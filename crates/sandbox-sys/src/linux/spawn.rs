@@ -175,10 +175,7 @@ fn run(
     drop(theirs);
     let (handle, said, myself) = match pidfd {
         Some(pidfd) => (Handle::Pidfd(pidfd), None, Some(myself)),
-        None => {
-            let (handle, said) = Handle::by_number(pid, &ours, myself);
-            (handle, said, None)
-        }
+        None => Handle::by_number(pid, &ours, myself),
     };
     // The child runs in our memory: a panic has to wait for its end.
     let (wanted, panic) =

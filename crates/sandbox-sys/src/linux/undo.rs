@@ -11,6 +11,7 @@ use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, OpenHow, ResolveFlag, openat, 
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use super::calls::{Calls, Known};
 use super::program::{Act, Program, Target};
 use super::protocol::Record;
 
@@ -22,6 +23,8 @@ pub(super) struct Leftovers {
     made: Vec<Made>,
     /// Files that are kept open as long as the sandbox lives, for their locks.
     kept: Vec<OwnedFd>,
+    /// In the place of what the removal needs, where it needs more than one.
+    spare: Option<OwnedFd>,
 }
 
 /// A directory or an empty file, below one of the directories.
@@ -46,7 +49,11 @@ impl Leftovers {
     ) -> io::Result<()> {
         if record == Record::Directory {
             // The kernel drops what the receiver has no room for.
-            self.directories.push(lock.ok_or(Errno::EMFILE)?);
+            let directory = lock.ok_or(Errno::EMFILE)?;
+            if self.spare.is_none() && Calls::known().openat2 == Known::No {
+                self.spare = Some(directory.try_clone()?);
+            }
+            self.directories.push(directory);
             return Ok(());
         }
         if record == Record::Kept {
@@ -67,6 +74,7 @@ impl Leftovers {
 
     /// Removes all of it, the last one first. What somebody has used or replaced meanwhile stays.
     pub(super) fn remove(&mut self) {
+        self.spare = None;
         while let Some(made) = self.made.pop() {
             if let Some(directory) = self.directories.get(made.directory) {
                 // Not an error: it is no longer ours, or no longer empty.
