@@ -5,8 +5,11 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use sandbox_core::{Backend, Input, Isolation, Output, Policy, Preference, SandboxConfig};
-use sandbox_sys::Launcher;
+use nix::unistd::geteuid;
+use sandbox_core::{
+    Backend, Feature, Input, Isolation, KeptCapabilities, Output, Policy, Preference, SandboxConfig,
+};
+use sandbox_sys::{Launcher, probe};
 
 use crate::options::{Options, Outer};
 use crate::world::RUN;
@@ -18,7 +21,7 @@ pub(crate) fn again(
     backend: &dyn Backend,
     options: &Options,
     run: &Path,
-    probe: &Path,
+    program: &Path,
 ) -> Result<Option<u8>> {
     let without: Vec<_> = options.without.iter().map(String::as_str).collect();
     let (namespaces, calls): (Vec<_>, Vec<_>) =
@@ -33,10 +36,10 @@ pub(crate) fn again(
         words.extend(mounts.into_iter().chain(["--die-with-parent", "--"]).map(OsString::from));
     }
     if !namespaces.is_empty() {
-        words.extend([probe.into(), "without-namespaces".into()]);
+        words.extend([program.into(), "without-namespaces".into()]);
     }
     if !calls.is_empty() {
-        words.extend([probe.into(), "without".into(), calls.join(",").into()]);
+        words.extend([program.into(), "without".into(), calls.join(",").into()]);
     }
     let mut variable = OsString::from(format!("{RUN}="));
     variable.push(run);
@@ -56,9 +59,14 @@ pub(crate) fn again(
     Ok(Some(u8::try_from(code.unwrap_or(1))?))
 }
 
-/// In a sandbox with the host's files, in which a command may do all that one can be allowed.
+/// In a sandbox with the host's files, and as much isolation as the backend has.
 fn in_ours(backend: &dyn Backend, words: Vec<OsString>) -> Result<Option<i32>> {
+    // User 0 without capabilities can make no user namespace with a user 0 (user_namespaces(7)).
+    let capabilities = backend.capabilities(probe()?);
+    let all = geteuid().is_root() && capabilities.support(Feature::CapabilitiesAll).is_yes();
+    let kept = if all { KeptCapabilities::All } else { KeptCapabilities::default() };
     let config = SandboxConfig::builder(words)
+        .capabilities(kept)
         .mounts(Isolation::Isolated)
         .processes(Isolation::Isolated)
         .ipc(Isolation::Isolated)

@@ -6,7 +6,7 @@
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
 
-use sandbox_core::Missing;
+use sandbox_core::{Missing, Namespace};
 
 use super::detached::{Detached, MountCalls};
 use super::kernel::{self, Depth, Errno, FileId, Place};
@@ -55,6 +55,12 @@ pub(super) enum Rights {
     Callers,
     /// Those that a user namespace adds: more than the caller's.
     UserNamespaces,
+}
+
+impl Rights {
+    pub(super) fn of(namespaces: &[Namespace]) -> Self {
+        if namespaces.contains(&Namespace::User) { Self::UserNamespaces } else { Self::Callers }
+    }
 }
 
 impl<'a> State<'a> {

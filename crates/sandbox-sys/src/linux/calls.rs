@@ -42,14 +42,13 @@ impl Calls {
     }
 
     fn ask() -> Self {
+        const CLOEXEC: libc::c_long = 1 << 2;
         let all = [libc::SYS_open_tree, libc::SYS_move_mount, libc::SYS_fsopen];
         let mounts = all.into_iter().chain([libc::SYS_mount_setattr]).all(|call| has(call, [0; 4]));
-        let no_child = [libc::P_PIDFD as libc::c_long, NOTHING.into(), 0, libc::WEXITED.into()];
+        let no_child = [libc::P_PIDFD.into(), NOTHING.into(), 0, libc::WEXITED.into()];
         let pidfd = has(libc::SYS_pidfd_open, [-1, 0, 0, 0])
             && has(libc::SYS_pidfd_send_signal, [NOTHING.into(), 0, 0, 0])
             && answer(libc::SYS_waitid, no_child) == Errno::EBADF;
-        // The first number after the last one.
-        const CLOEXEC: libc::c_long = 1 << 2;
         let last = u32::MAX.into();
         let close_range = answer(libc::SYS_close_range, [last, last, CLOEXEC, 0]);
         Self {

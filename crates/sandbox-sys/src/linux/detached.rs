@@ -154,13 +154,12 @@ fn flags(attributes: u64) -> libc::c_ulong {
 
 impl Parking {
     fn copy(&self, directory: i32, path: &CStr, depth: Depth) -> Result<i32, Errno> {
-        let source = match path.is_empty() {
-            true => None,
-            false => Some(kernel::open_below(directory, path)?),
-        };
-        let from = source.unwrap_or(directory);
-        let copied = self.copy_of(from, depth);
-        source.map(kernel::close);
+        if path.is_empty() {
+            return self.copy_of(directory, depth);
+        }
+        let source = kernel::open_below(directory, path)?;
+        let copied = self.copy_of(source, depth);
+        kernel::close(source);
         copied
     }
 

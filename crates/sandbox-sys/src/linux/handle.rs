@@ -29,9 +29,23 @@ pub(super) enum Handle {
 const A_WHILE: Duration = Duration::from_millis(10);
 
 impl Handle {
+    /// Of a process: by its pidfd, where there is one; what it has said already; and `myself`, where that is
+    /// not needed for it.
+    pub(super) fn of(
+        pid: i32,
+        pidfd: Option<OwnedFd>,
+        socket: &OwnedFd,
+        myself: OwnedFd,
+    ) -> (Self, Option<Record>, Option<OwnedFd>) {
+        match pidfd {
+            Some(pidfd) => (Self::Pidfd(pidfd), None, Some(myself)),
+            None => Self::by_number(pid, socket, myself),
+        }
+    }
+
     /// Of a process by its number. Its first word says how its end will be noticed; another word comes back,
     /// after which, as without a word, it ends by itself: `nothing` is hung up. It comes back where it is not needed.
-    pub(super) fn by_number(
+    fn by_number(
         pid: i32,
         socket: &OwnedFd,
         nothing: OwnedFd,

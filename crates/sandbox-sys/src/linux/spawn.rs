@@ -138,11 +138,7 @@ fn run(
     let theirs =
         above_streams(theirs).and_then(|fd| at_least(own_from, fd)).map_err(connecting())?;
     let calls = Calls::known();
-    // Where there are no pidfds, something to hold in the place of a child's that has ended too early.
-    let myself = match calls.pidfd {
-        Known::Yes => own_pidfd().and_then(|fd| at_least(own_from, fd)),
-        Known::No => handle::hung_up(),
-    };
+    let myself = own_handle(calls).and_then(|fd| at_least(own_from, fd));
     let myself = myself.map_err(caller("get a pidfd of this process"))?;
     let stack = Borrowed::new().map_err(caller("allocate a stack"))?;
     let own_pids = namespaces.contains(&Namespace::Pid);
@@ -157,11 +153,7 @@ fn run(
         },
         calls,
         init_flags: init_flags | if own_pids { OWN_PID_NAMESPACE } else { 0 },
-        rights: if namespaces.contains(&Namespace::User) {
-            Rights::UserNamespaces
-        } else {
-            Rights::Callers
-        },
+        rights: Rights::of(namespaces),
         // Without it, the child makes its own, and reports what goes wrong.
         init: program.exec.is_some().then(InitFile::kept).and_then(Result::ok),
     };
@@ -173,10 +165,7 @@ fn run(
     let (pid, pidfd) = started
         .map_err(|error| Failure::Clone { errno: error.raw_os_error().unwrap_or(libc::EINVAL) })?;
     drop(theirs);
-    let (handle, said, myself) = match pidfd {
-        Some(pidfd) => (Handle::Pidfd(pidfd), None, Some(myself)),
-        None => Handle::by_number(pid, &ours, myself),
-    };
+    let (handle, said, myself) = Handle::of(pid, pidfd, &ours, myself);
     // The child runs in our memory: a panic has to wait for its end.
     let (wanted, panic) =
         match catch_unwind(AssertUnwindSafe(|| (set_up.created)(pid.unsigned_abs()))) {
@@ -314,6 +303,15 @@ fn explain(failure: Failure, plan: &Plan) -> SpawnError {
         Failure::Killed => SpawnError::Killed,
         Failure::NotWanted { source } => SpawnError::NotWanted { source },
         Failure::Signal { signal } => SpawnError::Interrupted { signal },
+    }
+}
+
+/// What the sandbox's init notices the caller's end by. Where there are no pidfds, it is the child that makes it;
+/// then this is something to hold in the place of a child that has ended before.
+fn own_handle(calls: Calls) -> io::Result<OwnedFd> {
+    match calls.pidfd {
+        Known::Yes => own_pidfd(),
+        Known::No => handle::hung_up(),
     }
 }
 

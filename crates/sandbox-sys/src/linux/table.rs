@@ -113,7 +113,7 @@ impl Lines {
                     let mut code = 0_u8;
                     for _ in 0..3 {
                         let digit = self.byte()?.filter(|byte| (b'0'..=b'7').contains(byte));
-                        code = code << 3 | digit.ok_or(libc::EPROTO)? - b'0';
+                        code = (code << 3) | (digit.ok_or(libc::EPROTO)? - b'0');
                     }
                     path.push(&[code])?;
                 }

@@ -90,7 +90,7 @@ impl Walk {
                                 return Err(libc::ELOOP);
                             }
                             if to.as_bytes().first() == Some(&b'/') {
-                                self.to_root()?;
+                                self.restart()?;
                             }
                             to.push(after)?;
                             rest = to;
@@ -152,7 +152,7 @@ impl Walk {
         }
     }
 
-    fn to_root(&mut self) -> Result<(), Errno> {
+    fn restart(&mut self) -> Result<(), Errno> {
         let root = one(self.root, b".", libc::O_PATH | libc::O_DIRECTORY, 0)?;
         close(core::mem::replace(&mut self.here, root));
         self.names.len = 0;
@@ -163,7 +163,7 @@ impl Walk {
     fn up(&mut self) -> Result<(), Errno> {
         self.names.pop();
         let names = Path::of(self.names.as_bytes())?;
-        self.to_root()?;
+        self.restart()?;
         for name in names.as_bytes().split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
             match self.step(name, None)? {
                 Step::Entered => {}
@@ -175,6 +175,7 @@ impl Walk {
     }
 }
 
+#[allow(clippy::large_enum_variant, reason = "nothing is allocated here")]
 enum Step {
     /// The end of the path.
     Opened(Fd),
