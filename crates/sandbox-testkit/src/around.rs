@@ -48,13 +48,12 @@ pub(crate) fn again(
     if options.exact {
         words.push("--exact".into());
     }
-    let code = match options.inside {
-        Some(Outer::Ours) => in_ours(backend, words)?,
-        _ => {
-            let (program, words) = words.split_first().ok_or("no program")?;
-            let status = Command::new(program).args(words).status();
-            status.map_err(|error| format!("{}: {error}", program.display()))?.code()
-        }
+    let code = if options.inside == Some(Outer::Ours) {
+        in_ours(backend, words)?
+    } else {
+        let (program, words) = words.split_first().ok_or("no program")?;
+        let status = Command::new(program).args(words).status();
+        status.map_err(|error| format!("{}: {error}", program.display()))?.code()
     };
     Ok(Some(u8::try_from(code.unwrap_or(1))?))
 }
