@@ -109,12 +109,8 @@ impl Cell {
 
     pub(super) fn when(self) -> When {
         match self.kernel {
-            Kernel::Full
-            | Kernel::Refused
-            | Kernel::Container
-            | Kernel::Of2018
-            | Kernel::Nested => When::Always,
-            Kernel::InBwrap | Kernel::Without(_) => When::Asked,
+            Kernel::Full | Kernel::Refused | Kernel::Container | Kernel::Of2018 => When::Always,
+            Kernel::Nested | Kernel::InBwrap | Kernel::Without(_) => When::Asked,
         }
     }
 
