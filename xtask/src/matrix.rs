@@ -1,10 +1,10 @@
 //! `cargo xtask matrix`: the conformance suite for each backend, privilege and kind of kernel.
 
+mod cell;
 mod expected;
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fmt;
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -14,10 +14,11 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::{Result, command, workspace};
+use cell::{Caller, Cell, When};
 use expected::Expected;
 
 const USAGE: &str =
-    "usage: cargo xtask matrix [--bless] [WORD]...: the cells that every word is in";
+    "usage: cargo xtask matrix [--all] [--bless] [WORD]...: the cells that every word is in";
 
 /// The backends, each with the package whose `tests/conformance.rs` hands it to the suite.
 const BACKENDS: &[(&str, &str)] =
@@ -25,59 +26,6 @@ const BACKENDS: &[(&str, &str)] =
 
 /// A user that no account needs to have, with no processes that would count against its limits.
 const SOME_USER: &str = "64321";
-
-/// One row of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Cell {
-    backend: &'static str,
-    caller: Caller,
-    kernel: Kernel,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Caller {
-    Root,
-    User,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kernel {
-    /// As it is here.
-    Full,
-    /// No namespace can be made, as in most containers.
-    Refused,
-}
-
-impl Cell {
-    fn all() -> impl Iterator<Item = Self> {
-        let callers = [Caller::Root, Caller::User];
-        let kernels = [Kernel::Full, Kernel::Refused];
-        let pairs = move |backend| {
-            callers.into_iter().flat_map(move |caller| {
-                kernels.into_iter().map(move |kernel| Self { backend, caller, kernel })
-            })
-        };
-        BACKENDS.iter().flat_map(move |(backend, _)| pairs(*backend))
-    }
-
-    fn words(self) -> [&'static str; 3] {
-        let caller = match self.caller {
-            Caller::Root => "root",
-            Caller::User => "user",
-        };
-        let kernel = match self.kernel {
-            Kernel::Full => "full",
-            Kernel::Refused => "refused",
-        };
-        [self.backend, caller, kernel]
-    }
-}
-
-impl fmt::Display for Cell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().join(" "))
-    }
-}
 
 /// How a case ended, as the suite says it: its word, and the rest of the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,11 +39,15 @@ type Outcomes = BTreeMap<String, Outcome>;
 pub(crate) fn run(args: &[String]) -> Result {
     let (options, words): (Vec<_>, Vec<_>) = args.iter().partition(|arg| arg.starts_with('-'));
     let bless = options.iter().any(|option| *option == "--bless");
-    if let Some(other) = options.iter().find(|option| **option != "--bless") {
+    let all = options.iter().any(|option| *option == "--all");
+    if let Some(other) = options.iter().find(|o| !["--bless", "--all"].contains(&o.as_str())) {
         return Err(format!("no option {other}; {USAGE}").into());
     }
     let chosen = |cell: &Cell| words.iter().all(|word| cell.words().contains(&word.as_str()));
-    let cells: Vec<_> = Cell::all().filter(chosen).collect();
+    // A cell that is named by its kernel is wanted, too.
+    let named = |cell: &Cell| words.iter().any(|word| *word == cell.words()[2]);
+    let due = |cell: &Cell| all || named(cell) || cell.when() == When::Always;
+    let cells: Vec<_> = Cell::all().filter(chosen).filter(due).collect();
     if cells.is_empty() {
         return Err(format!("no such cell; {USAGE}").into());
     }
@@ -104,7 +56,7 @@ pub(crate) fn run(args: &[String]) -> Result {
     let stage = Stage::new()?;
     let mut results = Vec::new();
     for cell in cells {
-        print!("{:<40}", cell.to_string());
+        print!("{:<42}", cell.to_string());
         io::stdout().flush()?;
         let mut result = stage.run(cell)?;
         if !bless
@@ -135,12 +87,12 @@ pub(crate) fn run(args: &[String]) -> Result {
 fn print_table(results: &[(Cell, std::result::Result<Outcomes, String>)]) {
     let columns = ["passed", "refused", "skipped", "failed"];
     println!(
-        "\n{:<20}{:<8}{:<9}{:>8}{:>21}{:>9}{:>8}",
+        "\n{:<20}{:<8}{:<14}{:>8}{:>21}{:>9}{:>8}",
         "backend", "caller", "kernel", "passed", "refused as declared", "skipped", "failed"
     );
     for (cell, result) in results {
         let [backend, caller, kernel] = cell.words();
-        print!("{backend:<20}{caller:<8}{kernel:<9}");
+        print!("{backend:<20}{caller:<8}{kernel:<14}");
         match result {
             Err(_) => println!("  cannot run here"),
             Ok(outcomes) => {
@@ -247,9 +199,7 @@ impl Stage {
             }
             _ => Command::new(program),
         };
-        if cell.kernel == Kernel::Refused {
-            suite.arg("--without-namespaces");
-        }
+        suite.args(cell.kernel.arguments());
         suite.current_dir(&self.dir).env("TMPDIR", self.dir.join("tmp"));
         // A skip is compared here, with what is expected of this very cell.
         suite.env_remove("SANDBOX_TEST_MUST_RUN").stdin(Stdio::null());

@@ -70,8 +70,10 @@ pub enum Ability {
     CgroupNamespace,
     /// pivot_root(2) to another root.
     PivotRoot,
-    /// openat2(2), open_tree(2), move_mount(2), mount_setattr(2), close_range(2), pidfd_open(2).
+    /// Moving and restricting mounts: open_tree(2), move_mount(2) and mount_setattr(2), or mount(2).
     MountApi,
+    /// Descriptors of processes (pidfd_open(2)).
+    Pidfd,
     /// A fresh proc over a PID namespace of its own.
     FreshProc,
     /// A fresh sysfs over a network namespace of its own.
@@ -107,6 +109,7 @@ impl Ability {
         Self::CgroupNamespace,
         Self::PivotRoot,
         Self::MountApi,
+        Self::Pidfd,
         Self::FreshProc,
         Self::FreshSysfs,
         Self::Overlay,
@@ -133,7 +136,8 @@ impl fmt::Display for Ability {
             Self::UtsNamespace => "UTS namespace",
             Self::CgroupNamespace => "cgroup namespace",
             Self::PivotRoot => "pivot_root",
-            Self::MountApi => "mount API of Linux 5.12",
+            Self::MountApi => "moving mounts",
+            Self::Pidfd => "pidfd",
             Self::FreshProc => "fresh proc",
             Self::FreshSysfs => "fresh sysfs",
             Self::Overlay => "overlay",

@@ -37,7 +37,6 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::CpuUnlimited,
                 Feature::ProcessesUnlimited,
                 Feature::ProcessPlain,
-                Feature::ProcessSpecial,
             ],
             &base,
         )
@@ -62,6 +61,8 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
         )
         .with(&[Feature::MountMqueue], &mounting_with(Ability::Mqueue))
         .with(&[Feature::MountOverlay], &mounting_with(Ability::Overlay))
+        // A command that is the first process has no init to tell of its end.
+        .with(&[Feature::ProcessSpecial], &with(Ability::Pidfd))
         .with(&[Feature::NetworkIsolated], &with(Ability::NetworkNamespace))
         // With the host's /proc they would be isolated by half.
         .with(

@@ -76,6 +76,7 @@ const FOR_THE_COMMAND: [i32; 4] = [1, 2, 3, 15];
 fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
     let Parameters { socket, caller_pidfd, children, flags, exec_step, .. } = parameters;
     let own_pid_namespace = flags & OWN_PID_NAMESPACE != 0;
+    sys::none_is_above(parameters.last);
     // A name is for people: it may be missing.
     sys::set_name(INIT_NAME);
     let prepared = make_ready(own_pid_namespace, [socket, caller_pidfd, children]);

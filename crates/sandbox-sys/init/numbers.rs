@@ -16,6 +16,7 @@ macro_rules! numbers {
 
 numbers! {
     CLONE = 56, 220;
+    CLOSE = 3, 57;
     CLOSE_RANGE = 436, 436;
     EXECVE = 59, 221;
     EXIT_GROUP = 231, 94;

@@ -1,6 +1,7 @@
 //! The system calls that init makes, typed. Constants have the kernel's names and values.
 
 use core::ffi::CStr;
+use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use crate::numbers;
 use crate::raw::{self, syscall0, syscall1, syscall2, syscall3, syscall4, syscall5, syscall6};
@@ -15,6 +16,7 @@ pub(crate) const ENOMEM: i32 = 12;
 pub(crate) const EACCES: i32 = 13;
 pub(crate) const ENOTDIR: i32 = 20;
 pub(crate) const EINVAL: i32 = 22;
+pub(crate) const ENOSYS: i32 = 38;
 pub(crate) const ENOBUFS: i32 = 105;
 
 pub(crate) const SIGKILL: i32 = 9;
@@ -124,7 +126,24 @@ pub(crate) fn set_cloexec(fd: i32) -> Result {
 /// Closes all from `first` to `last`, inclusive.
 pub(crate) fn close_range(first: i32, last: i32) -> Result {
     // SAFETY: takes no pointer.
-    raw::result(unsafe { syscall3(numbers::CLOSE_RANGE, int(first), int(last), 0) })
+    let done = unsafe { syscall3(numbers::CLOSE_RANGE, int(first), int(last), 0) };
+    if raw::result(done) != Err(ENOSYS) {
+        return raw::result(done);
+    }
+    // Before Linux 5.9, one by one.
+    for fd in first..=last.min(LAST.load(Relaxed)) {
+        // SAFETY: takes no pointer.
+        unsafe { syscall1(numbers::CLOSE, int(fd)) };
+    }
+    Ok(0)
+}
+
+/// The highest number that an open descriptor may have.
+static LAST: AtomicI32 = AtomicI32::new(i32::MAX);
+
+/// No descriptor that is open has a higher number, and of those that init opens only one can have the next.
+pub(crate) fn none_is_above(last: i32) {
+    LAST.store(last.saturating_add(1), Relaxed);
 }
 
 pub(crate) fn rewind(fd: i32) {

@@ -41,7 +41,7 @@ static int run(char **words)
                                      escape_files_write_commands, escape_files_caller_commands,
                                      escape_kernel_commands,
                                      escape_privilege_commands, escape_network_commands,
-                                     escape_terminal_commands};
+                                     escape_terminal_commands, ladder_commands};
     int count = 0;
     while (words[count + 1])
         count++;

@@ -30,6 +30,6 @@ int enter_user_namespace(uid_t inside);
 extern const struct command file_commands[], process_commands[], life_commands[], system_commands[],
     network_commands[], caller_commands[], escape_files_commands[], escape_files_write_commands[],
     escape_files_caller_commands[], escape_kernel_commands[], escape_privilege_commands[],
-    escape_network_commands[], escape_terminal_commands[];
+    escape_network_commands[], escape_terminal_commands[], ladder_commands[];
 
 #endif

@@ -37,6 +37,7 @@
 //! of images.
 #![forbid(unsafe_code)]
 
+mod around;
 mod case;
 mod cases;
 mod check;

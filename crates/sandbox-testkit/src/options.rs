@@ -12,8 +12,16 @@ Runs the cases whose names contain one of the words; all of them without a word.
   --exact                the words are whole names
   --except NAME          not this case
   --list                 name the cases, run nothing
-  --without-namespaces   as on a host on which no namespace can be made
+  --without NAME[,...]   as on a host with less in it (see below)
+  --inside NAME          in a sandbox: of `ours`, or of `bwrap`
   --help                 this text
+
+NAMEs of --without:
+  namespaces             none can be made
+  clone3, openat2, mount-setattr, mount-api, close-range, pidfd
+                         system calls that the kernel does not know
+  2018                   all of these, and what else Linux 4.19 does not know
+  container              new namespaces and mounts are refused by a filter
 
 SANDBOX_TEST_MUST_RUN    backends and needs, separated by commas, or `all`: what cannot run fails
 ";
@@ -27,14 +35,36 @@ pub(crate) enum Job {
     Help,
 }
 
+/// A sandbox that the whole suite runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outer {
+    /// One of the backend's own.
+    Ours,
+    /// Debian's bubblewrap.
+    Bwrap,
+}
+
+impl Outer {
+    fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "ours" => Ok(Self::Ours),
+            "bwrap" => Ok(Self::Bwrap),
+            _ => Err(format!("no sandbox {name}; --help lists them")),
+        }
+    }
+}
+
 /// What the user asks of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) job: Job,
-    exact: bool,
-    pub(crate) without_namespaces: bool,
-    words: Vec<String>,
-    except: Vec<String>,
+    pub(crate) exact: bool,
+    /// What the host is to be without.
+    pub(crate) without: Vec<String>,
+    /// What sandbox all of it runs in.
+    pub(crate) inside: Option<Outer>,
+    pub(crate) words: Vec<String>,
+    pub(crate) except: Vec<String>,
     must_run: Vec<String>,
 }
 
@@ -46,15 +76,16 @@ impl Options {
         let mut options = Self { must_run, ..Self::default() };
         let mut args = env::args().skip(1);
         while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a NAME"));
             match arg.as_str() {
-                "--except" => {
-                    let name = args.next().ok_or("--except needs the name of a case")?;
-                    options.except.push(name);
-                }
+                "--except" => options.except.push(value()?),
                 "--exact" => options.exact = true,
                 "--list" => options.job = Job::List,
                 "--help" => options.job = Job::Help,
-                "--without-namespaces" => options.without_namespaces = true,
+                "--without" => {
+                    options.without.extend(value()?.split(',').map(ToOwned::to_owned));
+                }
+                "--inside" => options.inside = Some(Outer::named(&value()?)?),
                 // What `cargo test -- …` hands to every test of a workspace.
                 "--nocapture" | "--no-capture" | "--show-output" | "--quiet" | "-q" => {}
                 option if option.starts_with('-') => {

@@ -15,6 +15,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("system.c", include_str!("../probes/system.c")),
     ("network.c", include_str!("../probes/network.c")),
     ("caller.c", include_str!("../probes/caller.c")),
+    ("ladder.c", include_str!("../probes/ladder.c")),
     ("escape_files.c", include_str!("../probes/escape_files.c")),
     ("escape_files_write.c", include_str!("../probes/escape_files_write.c")),
     ("escape_files_caller.c", include_str!("../probes/escape_files_caller.c")),

@@ -13,6 +13,7 @@ use nix::sys::prctl;
 use sandbox_core::{BACKEND_VARIABLE, Backend};
 use tempfile::TempDir;
 
+use crate::around;
 use crate::case::{Case, Verdict};
 use crate::cases;
 use crate::leaks::{self, Snapshot};
@@ -60,13 +61,9 @@ fn start(backend: &dyn Backend, options: &Options) -> Result<ExitCode> {
         Ok(probe) => probe,
         Err(error) => return Ok(nothing_runs(backend, options, &error.to_string())),
     };
-    let code = if options.without_namespaces {
-        let args = env::args_os().skip(1).filter(|arg| arg != "--without-namespaces");
-        let mut again = Command::new(probe);
-        again.arg("without-namespaces").arg(env::current_exe()?).args(args).env(RUN, dir.path());
-        u8::try_from(again.status()?.code().unwrap_or(1))?.into()
-    } else {
-        run_in(backend, options, dir.path())?
+    let code = match around::again(backend, options, dir.path(), &probe)? {
+        Some(status) => status.into(),
+        None => run_in(backend, options, dir.path())?,
     };
     clear(dir)?;
     Ok(code)

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use super::{Cell, Kernel, Outcome, Outcomes, expected_file};
+use super::cell::{Cell, Kernel};
+use super::{Outcome, Outcomes, expected_file};
 use crate::Result;
 
 pub(super) const FILE: &str = "xtask/expected-matrix.txt";

@@ -6,8 +6,9 @@
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
 
-use sandbox_core::Missing;
+use sandbox_core::{Missing, Namespace};
 
+use super::detached::{Detached, MountCalls};
 use super::kernel::{self, Depth, Errno, FileId, Place};
 use super::program::{Act, Descriptors, FileAct, Program};
 use super::protocol::Record;
@@ -26,6 +27,9 @@ pub(super) struct State<'a> {
     pub(super) told: Option<FileId>,
     /// A tmpfs below the new root, where the plan needs one.
     pub(super) scratch: i32,
+    /// How mounts are moved and restricted.
+    pub(super) mounts: Detached,
+    calls: MountCalls,
     /// How the new root lies on the host's.
     stack: Stack,
     /// Where the caller listens.
@@ -53,13 +57,20 @@ pub(super) enum Rights {
     UserNamespaces,
 }
 
+impl Rights {
+    pub(super) fn of(namespaces: &[Namespace]) -> Self {
+        if namespaces.contains(&Namespace::User) { Self::UserNamespaces } else { Self::Callers }
+    }
+}
+
 impl<'a> State<'a> {
-    pub(super) fn new(descriptors: &Descriptors, rights: Rights) -> Self {
+    pub(super) fn new(descriptors: &Descriptors, rights: Rights, calls: MountCalls) -> Self {
         let Descriptors { socket, caller, .. } = *descriptors;
         let root = libc::AT_FDCWD;
         let (scratch, stack) = (-1, Stack::Root);
         let (place, parent, told) = (None, None, None);
-        Self { root, place, parent, told, scratch, stack, socket, caller, rights }
+        let mounts = Detached::KERNELS;
+        Self { root, place, parent, told, scratch, mounts, calls, stack, socket, caller, rights }
     }
 
     /// Opens the directory to make something in. It stays the state's.
@@ -75,9 +86,20 @@ impl<'a> State<'a> {
         Ok(fd)
     }
 
-    fn set_root(&mut self, root: i32) {
+    fn set_root(&mut self, root: i32) -> Result<(), Errno> {
         self.root = root;
-        self.place = kernel::place(root).ok();
+        self.place = Some(kernel::place(root)?);
+        Ok(())
+    }
+
+    /// Where the kernel moves no detached mounts, there is a place to park them from here on.
+    fn private_mounts(&mut self) -> Result<(), Errno> {
+        kernel::make_mounts_private()?;
+        if self.calls == MountCalls::Old {
+            self.mounts = Detached::parked()?;
+            self.stack = Stack::Trees;
+        }
+        Ok(())
     }
 
     /// Whether something that is open is the new root, by whatever name.
@@ -86,13 +108,11 @@ impl<'a> State<'a> {
     }
 
     /// After a mount on the root, it is what was mounted there. A path that starts at a directory stays
-    /// below what is mounted on that; `..` of a root leads to itself, and then to the top of what is
-    /// mounted on it.
+    /// below what is mounted on that.
     pub(super) fn root_is_covered(&mut self) -> Result<(), Errno> {
-        let root = inside_directory(self.root, c"..")?;
-        self.set_root(root);
+        let root = kernel::topmost_on_root()?;
         self.stack = Stack::Trees;
-        Ok(())
+        self.set_root(root)
     }
 
     /// After a mount the same path may be another directory.
@@ -112,33 +132,29 @@ impl Act {
         }
         match self {
             Self::Write { path, content } => write_file(path, content),
-            Self::PrivateMounts => kernel::make_mounts_private(),
+            Self::PrivateMounts => state.private_mounts(),
             Self::RootTree(path) => root_tree(path, state),
-            Self::RootDirectory(path) => {
-                state.set_root(open_directory(path)?);
-                Ok(())
-            }
+            Self::RootDirectory(path) => state.set_root(open_directory(path)?),
             Self::RootEmpty => {
-                let tree = kernel::new_tmpfs(c"0755")?;
-                kernel::attach_over_root(tree)?;
-                state.set_root(tree);
-                Ok(())
+                let tree = state.mounts.tmpfs(c"0755")?;
+                state.mounts.attach_over_root(tree)?;
+                state.set_root(tree)
             }
             Self::Make(target) => make::target(target, state),
             Self::Scratch => {
-                state.scratch = trees::scratch()?;
+                state.scratch = trees::scratch(&state.mounts)?;
                 state.stack = Stack::Trees;
                 Ok(())
             }
             Self::BindDescriptor { descriptor, source, target, attributes, depth } => {
-                let tree = trees::clone_same(source, *descriptor, *depth)?;
+                let tree = trees::clone_same(source, *descriptor, *depth, &state.mounts)?;
                 trees::put(tree, *attributes, *depth, target, state)
             }
             Self::TemporaryOverlay { data, flags, target } => {
                 trees::mount_temporary_overlay(data, *flags, target, state)
             }
             Self::Bind { source, target, attributes, depth, missing } => {
-                match (kernel::clone_tree(libc::AT_FDCWD, source, *depth), missing) {
+                match (state.mounts.copy(libc::AT_FDCWD, source, *depth), missing) {
                     (Err(libc::ENOENT), Missing::IsFine) => Ok(()),
                     (tree, _) => trees::put(tree?, *attributes, *depth, target, state),
                 }
@@ -149,7 +165,7 @@ impl Act {
             }
             Self::RestrictInPlace { target, attributes } => {
                 let mount = inside(state.root, target)?;
-                let done = kernel::set_attributes(mount, *attributes, Depth::Single);
+                let done = state.mounts.set_attributes(mount, *attributes, Depth::Single);
                 kernel::close(mount);
                 done
             }
@@ -161,7 +177,7 @@ impl Act {
             }
             Self::Mask(path) => match inside(state.root, path) {
                 Err(libc::ENOENT | libc::ENOTDIR) => Ok(()),
-                target => trees::mask(target?),
+                target => trees::mask(target?, &state.mounts),
             },
             Self::Hold { path, slot } => {
                 let tree = trees::hold(path, state)?;
@@ -170,20 +186,26 @@ impl Act {
             }
             Self::Find(path) => inside(state.root, path).map(kernel::close),
             Self::ReadOnly => {
-                kernel::set_attributes(state.root, libc::MOUNT_ATTR_RDONLY, Depth::Recursive)
+                let (root, depth) = (state.root, Depth::Recursive);
+                state.mounts.set_attributes(root, libc::MOUNT_ATTR_RDONLY, depth)
             }
             Self::Release { path, slot } => {
                 let tree = program.held[*slot].load(Relaxed);
-                trees::attach(tree, 0, Depth::Single, inside(state.root, path))
+                let target = inside(state.root, path);
+                trees::attach(tree, 0, Depth::Single, target, &state.mounts)
             }
             Self::Reopen { path, id } => {
                 let noted = id.and_then(|id| program.ids.get(id)).map(|id| id.load(Relaxed));
-                trees::reopen(inside(state.root, path)?, noted)
+                trees::reopen(inside(state.root, path)?, noted, &state.mounts)
             }
             Self::PivotRoot => {
                 kernel::change_directory(state.root)?;
                 kernel::pivot_root_here()?;
-                if state.stack == Stack::Trees { trees::detach_others() } else { Ok(()) }
+                if state.stack == Stack::Trees {
+                    trees::detach_others(&state.mounts)
+                } else {
+                    Ok(())
+                }
             }
             Self::Chroot => {
                 kernel::change_directory(state.root)?;
@@ -220,12 +242,11 @@ fn write_file(path: &CStr, content: &[u8]) -> Result<(), Errno> {
 /// sources of later mounts are still those of the host, whatever is mounted in the new root.
 fn root_tree(path: &CStr, state: &mut State) -> Result<(), Errno> {
     let directory = open_directory(path)?;
-    let tree = kernel::clone_tree(directory, c"", Depth::Recursive);
+    let tree = state.mounts.copy(directory, c"", Depth::Recursive);
     kernel::close(directory);
     let tree = tree?;
-    kernel::attach_over_root(tree)?;
-    state.set_root(tree);
-    Ok(())
+    state.mounts.attach_over_root(tree)?;
+    state.set_root(tree)
 }
 
 /// The lock belongs to the open file, which the caller keeps.

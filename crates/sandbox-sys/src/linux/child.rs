@@ -15,6 +15,7 @@ use std::os::fd::AsRawFd;
 use sandbox_core::{FIRST_LISTEN_FD, First};
 
 use super::act::{Rights, State};
+use super::calls::{Calls, Known};
 use super::cgroup::Entry;
 use super::init_file::InitFile;
 use super::kernel::{self, Errno};
@@ -40,6 +41,7 @@ pub(super) struct Order<'a> {
     /// What it enters.
     pub(super) entry: &'a Entry,
     pub(super) init_flags: i32,
+    pub(super) calls: Calls,
     pub(super) rights: Rights,
     pub(super) init: Option<InitFile>,
 }
@@ -58,6 +60,18 @@ pub(super) extern "C" fn main(order: *mut c_void) -> libc::c_int {
 
 impl Order<'_> {
     fn run(&self) -> Result<(), (u32, Errno)> {
+        let caller = match self.calls.pidfd {
+            Known::Yes => self.descriptors.caller,
+            Known::No => self.lifeline().map_err(|errno| (START_INIT, errno))?,
+        };
+        // While the host's /proc is there.
+        let list = match self.calls.close_range {
+            Known::Yes => None,
+            Known::No => {
+                let list = kernel::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY);
+                Some(list.map_err(|errno| (START_INIT, errno))?)
+            }
+        };
         // Before anything else, so that all of it is counted.
         for cgroup in &self.entry.doors {
             kernel::write(*cgroup, b"0").map_err(|errno| (ENTER_CGROUP, errno))?;
@@ -80,21 +94,36 @@ impl Order<'_> {
             }
             _ => -1,
         };
-        let mut state = State::new(&self.descriptors, self.rights);
+        let mut state = State::new(&self.descriptors, self.rights, self.calls.mounts);
         for op in &self.program.ops {
             op.act.run(self.program, &mut state).map_err(|errno| (op.step, errno))?;
         }
         let Some(image) = &self.program.exec else { return Ok(()) };
         self.streams().map_err(|errno| (STREAMS, errno))?;
-        let children = listen_fds(image, children).map_err(|errno| (START_INIT, errno))?;
+        let ours = [Some(children), list, Some(caller)];
+        let [children, list, caller] =
+            listen_fds(image, ours).map_err(|errno| (START_INIT, errno))?;
         if let Some(limit) = limit {
             kernel::set_open_files(&limit).map_err(|errno| (START_INIT, errno))?;
         }
         kernel::umask(old_umask);
         Err(match image.first {
-            First::Command => self.start_command(image),
-            First::Init => self.start_init(image, children),
+            First::Command => self.start_command(image, list),
+            First::Init => {
+                self.start_init(image, children.unwrap_or(-1), list, caller.unwrap_or(-1))
+            }
         })
+    }
+
+    /// Makes the pipe that the caller and the init notice each other's end by, where there are no pidfds.
+    fn lifeline(&self) -> Result<i32, Errno> {
+        let [theirs, ours] = kernel::pipe()?;
+        let record = Record::Lifeline.to_bytes();
+        let sent = kernel::send(self.descriptors.socket, &record, Some(theirs));
+        kernel::close(theirs);
+        sent?;
+        let first = self.program.exec.as_ref().map_or(0, |image| image.own_from);
+        kernel::at_least(first.max(FIRST_LISTEN_FD), ours)
     }
 
     fn streams(&self) -> Result<(), Errno> {
@@ -106,8 +135,16 @@ impl Order<'_> {
         Ok(())
     }
 
-    fn start_init(&self, image: &Image, children: i32) -> (u32, Errno) {
-        let Descriptors { socket, caller, .. } = self.descriptors;
+    fn start_init(
+        &self,
+        image: &Image,
+        children: i32,
+        list: Option<i32>,
+        caller: i32,
+    ) -> (u32, Errno) {
+        let socket = self.descriptors.socket;
+        let kept = [socket, caller, children, image.own_from];
+        let kept = kept.iter().chain(&self.entry.memory).chain(&image.descriptors);
         let parameters = Parameters {
             socket,
             caller_pidfd: caller,
@@ -116,6 +153,7 @@ impl Order<'_> {
             candidates: image.candidates,
             filters: image.filters,
             limits: image.limits,
+            last: kept.fold(0, |last, fd| last.max(*fd)),
             exec_step: EXECUTE.cast_signed(),
         };
         let mut buffer = [0; Parameters::MAX_LEN];
@@ -123,7 +161,7 @@ impl Order<'_> {
         let prepare = || {
             // One of the command's may have its number by now, and it is made anew then.
             let init = InitFile::descriptor(self.init)?;
-            kernel::close_on_exec_from(3)?;
+            kernel::close_on_exec_from(3, list)?;
             let ours = [socket, caller, children];
             let ours = ours.iter().filter(|fd| **fd >= 0);
             for fd in ours.chain(&self.entry.memory) {
@@ -152,9 +190,9 @@ impl Order<'_> {
     }
 
     /// The command as the sandbox's own process: what init would do for it is done here.
-    fn start_command(&self, image: &Image) -> (u32, Errno) {
+    fn start_command(&self, image: &Image, list: Option<i32>) -> (u32, Errno) {
         let prepare = || {
-            kernel::close_on_exec_from(3)?;
+            kernel::close_on_exec_from(3, list)?;
             keep_commands(image)?;
             // There is no init to watch the caller, which may have ended before the first line.
             let kill = libc::SIGKILL.cast_unsigned() as usize;
@@ -193,17 +231,21 @@ impl Order<'_> {
 }
 
 /// Puts the descriptors that the command gets as 3, 4, and so on, in place. Whatever of ours the caller has
-/// opened has a higher number, as have the copies that are put there; only `children` was opened since.
-fn listen_fds(image: &Image, children: i32) -> Result<i32, Errno> {
+/// opened has a higher number, as have the copies that are put there; only `ours` were opened since.
+fn listen_fds(image: &Image, ours: [Option<i32>; 3]) -> Result<[Option<i32>; 3], Errno> {
     if image.listen_fds.is_empty() {
-        return Ok(children);
+        return Ok(ours);
     }
-    let children =
-        if children < 0 { children } else { kernel::at_least(image.own_from, children)? };
+    let mut moved = [None; 3];
+    for (to, from) in moved.iter_mut().zip(ours) {
+        if let Some(fd) = from.filter(|fd| *fd >= 0) {
+            *to = Some(kernel::at_least(image.own_from, fd)?);
+        }
+    }
     for (to, from) in (FIRST_LISTEN_FD..).zip(&image.listen_fds) {
         kernel::duplicate(from.as_raw_fd(), to)?;
     }
-    Ok(children)
+    Ok(moved)
 }
 
 /// Lets the command's descriptors survive the exec.

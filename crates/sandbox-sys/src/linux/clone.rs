@@ -10,13 +10,14 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr::{from_mut, from_ref, null_mut};
 use std::sync::atomic::AtomicI32;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 use sandbox_core::Namespace;
 
+use super::calls::Known;
 use super::child::{self, Order};
 use super::stack::Borrowed;
 
@@ -37,7 +38,7 @@ pub(super) fn flags(namespaces: &[Namespace]) -> i32 {
     })
 }
 
-/// Starts the child; gives its process id and a pidfd.
+/// Starts the child; gives its process id, and a pidfd where the kernel has them.
 ///
 /// # Safety
 /// `order`, everything that it refers to, `stack` and `in_our_memory` stay where they are until the child
@@ -47,12 +48,15 @@ pub(super) unsafe fn start(
     namespaces: &[Namespace],
     stack: &Borrowed,
     in_our_memory: &AtomicI32,
-) -> io::Result<(i32, OwnedFd)> {
+) -> io::Result<(i32, Option<OwnedFd>)> {
     let mut pidfd = -1;
     // No signal at its end, for as long as it is in our hands: a caller that ignores SIGCHLD, or
     // that reaps whatever it finds, does not take it away.
-    let flags =
-        libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_CHILD_CLEARTID | self::flags(namespaces);
+    let handle = match order.calls.pidfd {
+        Known::Yes => libc::CLONE_PIDFD,
+        Known::No => 0,
+    };
+    let flags = libc::CLONE_VM | handle | libc::CLONE_CHILD_CLEARTID | self::flags(namespaces);
     // In the child no handler of the caller may run.
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     // SAFETY: `child::main` is made for this; the stack is the child's alone; `order` lives, says
@@ -70,7 +74,6 @@ pub(super) unsafe fn start(
         return Err(error);
     }
     // SAFETY: the kernel has just made it, for us.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    debug_assert!(pidfd.as_raw_fd() >= 0, "clone(2) gives a pidfd");
+    let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
     Ok((pid, pidfd))
 }

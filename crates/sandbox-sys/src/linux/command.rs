@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use sandbox_core::Usage;
 
+use super::handle::Handle;
 use crate::end::{End, decode};
 
 /// Whether a command that is PID 1 catches a signal, waits for it, or ignores it on purpose (proc(5),
@@ -32,7 +33,7 @@ pub(super) fn heeds(pid: i32, signal: i32) -> bool {
 /// Reaps a command that has exited, and says how. `None` where somebody else has reaped it and the kernel
 /// does not tell any more.
 #[allow(unsafe_code, reason = "wait4(2), for what was used")]
-pub(super) fn end(pid: i32, pidfd: &OwnedFd) -> io::Result<Option<End>> {
+pub(super) fn end(pid: i32, handle: &Handle) -> io::Result<Option<End>> {
     let mut status = 0;
     // SAFETY: rusage is plain integers, for which zero is valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -43,7 +44,7 @@ pub(super) fn end(pid: i32, pidfd: &OwnedFd) -> io::Result<Option<End>> {
             // Its exec has made it a child like others, which a caller that ignores SIGCHLD keeps no
             // status of.
             Errno::ECHILD => {
-                let status = exit_status(pidfd);
+                let status = handle.pidfd().and_then(exit_status);
                 return Ok(
                     status.map(|status| End { status: decode(status), usage: Usage::default() })
                 );

@@ -24,8 +24,9 @@ impl FileAct {
             Self::Link { path, to } => link(path, to, state),
             Self::Mode { path, mode } => change_mode(path, *mode, state),
             Self::Data { target, content, mode, attributes } => {
-                in_memory(state.scratch, content, *mode, |tree| {
-                    attach(tree, *attributes, Depth::Single, inside(state.root, target))
+                in_memory(state, content, *mode, |tree| {
+                    let target = inside(state.root, target);
+                    attach(tree, *attributes, Depth::Single, target, &state.mounts)
                 })
             }
         }
@@ -92,12 +93,13 @@ fn change_mode(path: &CStr, mode: u32, state: &State) -> Result<(), Errno> {
 /// `scratch` is a tmpfs of the sandbox's mount namespace: of a file system that is mounted nowhere, older
 /// kernels copy no mount.
 fn in_memory(
-    scratch: i32,
+    state: &State,
     content: &[u8],
     mode: u32,
     attach: impl FnOnce(i32) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     const NAME: &CStr = c"data";
+    let (scratch, mounts) = (state.scratch, &state.mounts);
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
     let old = kernel::umask(0);
     let file = kernel::create_in_root(scratch, NAME, flags, mode);
@@ -107,9 +109,9 @@ fn in_memory(
     kernel::close(file);
     // Nothing is copied of a mount that is unbindable, and nothing attached that has no name any more.
     written
-        .and_then(|()| kernel::set_propagation(scratch, libc::MS_PRIVATE))
-        .and_then(|()| kernel::clone_tree(scratch, NAME, Depth::Single))
-        .and_then(|tree| kernel::set_propagation(scratch, libc::MS_UNBINDABLE).map(|()| tree))
+        .and_then(|()| mounts.set_propagation(scratch, libc::MS_PRIVATE))
+        .and_then(|()| mounts.copy(scratch, NAME, Depth::Single))
+        .and_then(|tree| mounts.set_propagation(scratch, libc::MS_UNBINDABLE).map(|()| tree))
         .and_then(attach)
         .and_then(|()| kernel::remove(scratch, NAME, 0))
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, shutdown};
 
+use super::handle::Handle;
 use super::process::{self, Received, Scope};
 use super::protocol::Record;
 use crate::signals::HeldSignals;
@@ -20,7 +21,9 @@ const A_MOMENT: Duration = Duration::from_millis(1);
 /// The child, and what may end the waiting for it.
 pub(super) struct Ears<'a> {
     pub(super) socket: &'a OwnedFd,
-    pub(super) pidfd: &'a OwnedFd,
+    pub(super) handle: &'a Handle,
+    /// What it has said already.
+    pub(super) said: Option<Record>,
     /// 0 once the child has left our memory, by executing or by ending (`CLONE_CHILD_CLEARTID`).
     pub(super) in_our_memory: &'a AtomicI32,
     /// What a SIGKILL for the init would end.
@@ -66,11 +69,13 @@ impl Ears<'_> {
             self.turn_away();
         }
         let mut executing = false;
+        let mut said = self.said;
         loop {
             let signals = self.signals.filter(|_| noted.is_ok()).and_then(HeldSignals::fd);
-            let mut fds = vec![self.socket.as_fd(), self.pidfd.as_fd()];
+            let mut fds = vec![self.socket.as_fd(), self.handle.as_fd()];
             fds.extend(signals);
             let time = executing.then_some(A_MOMENT);
+            let time = if said.is_some() { Some(Duration::ZERO) } else { time };
             let Ok(ready) = process::wait_readable_for(&fds, time) else { continue };
             let left = executing && self.has_left();
             if ready.get(2) == Some(&true)
@@ -79,8 +84,10 @@ impl Ears<'_> {
                 noted = Err(Unheard::Signal(signal));
                 self.turn_away();
             }
-            let Received { record, passed, truncated } =
-                process::receive_passed(self.socket).unwrap_or_default();
+            let Received { record, passed, truncated } = match said.take() {
+                None => process::receive_passed(self.socket).unwrap_or_default(),
+                record => Received { record, ..Received::default() },
+            };
             if truncated && noted.is_ok() {
                 noted = Err(Unheard::NotKept(Errno::EMFILE.into()));
                 self.turn_away();
@@ -99,10 +106,10 @@ impl Ears<'_> {
             }
             // An init ends by itself, after what it has started, which might outlive a killed one.
             if noted.is_err()
-                && !process::ends_within(self.pidfd, SOME_TIME)
+                && !process::ends_within(self.handle, SOME_TIME)
                 && (self.scope == Scope::Namespace || !self.has_left())
             {
-                let _ = process::send_signal(self.pidfd, libc::SIGKILL);
+                let _ = self.handle.signal(libc::SIGKILL);
             }
             let heard = match record {
                 Some(record) => Heard::Said(record),
@@ -114,7 +121,7 @@ impl Ears<'_> {
             };
             if heard == Heard::Nothing {
                 // The end of file comes a little before the end of the process.
-                let _ = process::wait_readable(&[self.pidfd.as_fd()]);
+                let _ = process::wait_readable(&[self.handle.as_fd()]);
             }
             return noted.map(|()| heard);
         }

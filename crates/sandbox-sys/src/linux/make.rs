@@ -139,13 +139,7 @@ impl<'a> Making<'_, 'a> {
         };
         // One descriptor each time: of more, some could get lost.
         if self.above == 0 && self.not_told_of(kernel::stat(parent)?) {
-            let depth = Depth::Single;
-            let directory =
-                kernel::clone_tree(parent, c"", depth).or_else(|errno| match errno {
-                    // A user namespace may not uncover what is below the mounts that it was given.
-                    libc::EINVAL => kernel::clone_tree(parent, c"", Depth::Recursive),
-                    errno => Err(errno),
-                })?;
+            let directory = self.state.mounts.copy(parent, c"", Depth::SinglePreferred)?;
             let record = Record::Directory.to_bytes();
             let sent = kernel::send(self.state.socket, &record, Some(directory));
             kernel::close(directory);

@@ -7,16 +7,19 @@
 //! ```
 
 mod act;
+mod calls;
 mod cgroup;
 mod child;
 mod clone;
 mod command;
 mod compile;
 mod console;
+mod detached;
 mod files;
 mod filesystems;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod handle;
 mod hear;
 mod host_path;
 mod image;
@@ -33,6 +36,7 @@ mod protocol;
 mod raw;
 mod spawn;
 mod stack;
+mod table;
 mod terminal;
 mod trees;
 mod undo;

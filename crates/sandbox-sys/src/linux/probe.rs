@@ -9,6 +9,7 @@ use sandbox_core::{
     OverlayMarks, Platform, Standing, Step, Support, WhyNot,
 };
 
+use super::calls::Calls;
 use super::cgroup;
 use super::init_file::InitFile;
 use super::spawn::{Failure, attempt, attempt_limits};
@@ -34,6 +35,7 @@ pub(crate) fn assume() -> HostFacts {
             Ability::Chroot => need(&[Capability::CAP_SYS_CHROOT, Capability::CAP_SETPCAP]),
             Ability::SetIds => need(&[Capability::CAP_SETUID, Capability::CAP_SETGID]),
             Ability::HostMount => need(&[Capability::CAP_SYS_ADMIN]),
+            Ability::Pidfd => Calls::known().pidfd(),
             _ => Support::Yes,
         };
         facts.with(*ability, support)

@@ -10,11 +10,11 @@ use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg, send};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use sandbox_core::{First, Status, Usage};
 
 use super::cgroup::Cgroups;
 use super::command;
+use super::handle::Handle;
 use super::protocol::{Message, Record};
 use super::undo::Leftovers;
 use crate::end::{End, Life, decode};
@@ -37,7 +37,7 @@ pub(crate) struct Process {
 /// What reaches an init, also while somebody waits for it. After its end nothing happens.
 #[derive(Debug)]
 pub(crate) struct Control {
-    pub(super) pidfd: OwnedFd,
+    pub(super) handle: Handle,
     pub(super) socket: OwnedFd,
     pub(super) scope: Scope,
     pub(super) first: First,
@@ -59,7 +59,7 @@ impl Control {
     pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
         let signal = u8::try_from(signal).ok().filter(|signal| (1..=64).contains(signal));
         match signal {
-            Some(signal) if self.first == First::Command => send_signal(&self.pidfd, signal.into()),
+            Some(signal) if self.first == First::Command => self.handle.signal(signal.into()),
             Some(signal) => self.tell(Message::Signal(signal)),
             None => Err(Errno::EINVAL.into()),
         }
@@ -70,7 +70,7 @@ impl Control {
         self.killed.store(true, Relaxed);
         match self.scope {
             // Not even a stopped init survives this, and nothing survives its init.
-            Scope::Namespace => send_signal(&self.pidfd, libc::SIGKILL),
+            Scope::Namespace => self.handle.signal(libc::SIGKILL),
             Scope::Descendants => self.tell(Message::Kill),
         }
     }
@@ -80,7 +80,7 @@ impl Control {
         match send(self.socket.as_raw_fd(), &[message.to_byte()], flags) {
             // The command is of the same user, and may have stopped it.
             Ok(_) | Err(Errno::EPIPE) if self.scope == Scope::Descendants => {
-                send_signal(&self.pidfd, libc::SIGCONT)
+                self.handle.signal(libc::SIGCONT)
             }
             // In the second case it has ended, or knows: there is nobody left to tell.
             Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
@@ -101,7 +101,7 @@ impl Process {
     /// Readable when the sandbox has ended. Not the socket, which tells a little earlier: the caller
     /// would wake up twice.
     pub(crate) fn news(&self) -> BorrowedFd<'_> {
-        self.control.pidfd.as_fd()
+        self.control.handle.as_fd()
     }
 
     /// Whether a signal does something to the command. To a PID 1 one does nothing that it has no handler
@@ -145,11 +145,11 @@ impl Process {
         if self.life == Life::Reaped {
             return Ok(());
         }
-        wait_readable(&[self.control.pidfd.as_fd()])?;
+        wait_readable(&[self.control.handle.as_fd()])?;
         self.life = Life::Reaped;
         match self.control.first {
-            First::Command => self.end = command::end(self.pid, &self.control.pidfd)?,
-            First::Init => reap(&self.control.pidfd)?,
+            First::Command => self.end = command::end(self.pid, &self.control.handle)?,
+            First::Init => self.control.handle.reap()?,
         }
         self.leftovers.remove();
         self.out_of_memory = self.cgroups.out_of_memory();
@@ -194,9 +194,9 @@ pub(super) fn wait_readable_for(
 }
 
 /// Whether a process ends by itself before some time has passed.
-pub(super) fn ends_within(pidfd: &OwnedFd, time: Duration) -> bool {
+pub(super) fn ends_within(handle: &Handle, time: Duration) -> bool {
     let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::ZERO);
-    poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], timeout) == Ok(1)
+    poll(&mut [PollFd::new(handle.as_fd(), PollFlags::POLLIN)], timeout) == Ok(1)
 }
 
 /// What has come on a socket.
@@ -254,32 +254,5 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<Record>> {
             Err(Errno::EAGAIN | Errno::ECONNRESET) => Ok(None),
             Err(errno) => Err(errno.into()),
         };
-    }
-}
-
-/// Reaps an exited process. Somebody else may have been faster, or the caller ignores SIGCHLD: how it
-/// ended is known from the socket.
-fn reap(pidfd: &OwnedFd) -> io::Result<()> {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
-    loop {
-        return match waitid(Id::PIDFd(pidfd.as_fd()), flags) {
-            Ok(_) | Err(Errno::ECHILD) => Ok(()),
-            Err(Errno::EINTR) => continue,
-            Err(errno) => Err(errno.into()),
-        };
-    }
-}
-
-/// pidfd_send_signal(2); nothing where the process has ended.
-#[allow(unsafe_code, reason = "libc has no wrapper")]
-pub(super) fn send_signal(pidfd: &OwnedFd, signal: libc::c_int) -> io::Result<()> {
-    // SAFETY: no pointers but a null one, which the call takes.
-    let sent = unsafe {
-        let no_info = std::ptr::null::<libc::siginfo_t>();
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0)
-    };
-    match sent {
-        -1 if Errno::last() != Errno::ESRCH => Err(Errno::last().into()),
-        _ => Ok(()),
     }
 }

@@ -39,7 +39,7 @@ pub(crate) const TELL_PID: i32 = 1 << 2;
 pub(crate) struct Parameters {
     /// Init's end of the socket pair.
     pub(crate) socket: i32,
-    /// A pidfd of the caller, or -1.
+    /// A pidfd of the caller; before Linux 5.4 a pipe that has the caller at its other end; or -1.
     pub(crate) caller_pidfd: i32,
     /// Init's `/proc/self/task/TID/children`, or -1. Used without a PID namespace only.
     pub(crate) children: i32,
@@ -51,23 +51,34 @@ pub(crate) struct Parameters {
     pub(crate) filters: i32,
     /// How many LIMITs there are.
     pub(crate) limits: i32,
+    /// No descriptor that is open has a higher number than this.
+    pub(crate) last: i32,
     /// The `step` of [`Record::Failed`] when no candidate could be executed.
     pub(crate) exec_step: i32,
 }
 
 impl Parameters {
-    /// Room for eight times `-2147483648` and a separator or the final NUL.
-    pub(crate) const MAX_LEN: usize = 8 * 12;
+    /// Room for nine times `-2147483648` and a separator or the final NUL.
+    pub(crate) const MAX_LEN: usize = 9 * 12;
 
     /// Writes the argument at the end of `buffer`, without allocating: it may be a forked child
     /// that does this.
     pub(crate) fn encode<'a>(&self, buffer: &'a mut [u8; Self::MAX_LEN]) -> &'a CStr {
-        let Self { socket, caller_pidfd, children, flags, candidates, filters, limits, exec_step } =
-            *self;
+        let Self {
+            socket,
+            caller_pidfd,
+            children,
+            flags,
+            candidates,
+            filters,
+            limits,
+            last,
+            exec_step,
+        } = *self;
         let mut text = Backwards { start: buffer.len(), buffer };
         let mut end = 0;
         for number in
-            [exec_step, limits, filters, candidates, flags, children, caller_pidfd, socket]
+            [exec_step, last, limits, filters, candidates, flags, children, caller_pidfd, socket]
         {
             text.prepend(end);
             end = b':';
@@ -88,6 +99,7 @@ impl Parameters {
             candidates: next()?,
             filters: next()?,
             limits: next()?,
+            last: next()?,
             exec_step: next()?,
         };
         fields.next().is_none().then_some(parameters)
@@ -182,6 +194,8 @@ pub(crate) enum Record {
     Made { target: u32, end: u32, above: u32, inode: u64 },
     /// The child is about to become the command, without an init.
     Executing,
+    /// One end of a pipe is passed along whose other end is the child's alone.
+    Lifeline,
     /// The command runs. `pid` is its PID as init sees it.
     Started { pid: i32 },
     /// The command has ended, with a status as of wait(2). Nothing follows.
@@ -220,6 +234,7 @@ impl Record {
     const DIRECTORY: u64 = 5;
     const KEPT: u64 = 6;
     const EXECUTING: u64 = 7;
+    const LIFELINE: u64 = 8;
 
     pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
         let signed = |number: i32| i64::from(number).cast_unsigned();
@@ -230,6 +245,7 @@ impl Record {
             Self::Directory => [Self::DIRECTORY, 0, 0, 0, 0],
             Self::Kept => [Self::KEPT, 0, 0, 0, 0],
             Self::Executing => [Self::EXECUTING, 0, 0, 0, 0],
+            Self::Lifeline => [Self::LIFELINE, 0, 0, 0, 0],
             Self::Made { target, end, above, inode } => {
                 [Self::MADE, target.into(), end.into(), above.into(), inode]
             }
@@ -258,6 +274,7 @@ impl Record {
             Self::DIRECTORY => Self::Directory,
             Self::KEPT => Self::Kept,
             Self::EXECUTING => Self::Executing,
+            Self::LIFELINE => Self::Lifeline,
             Self::MADE => Self::Made {
                 target: unsigned(a)?,
                 end: unsigned(b)?,

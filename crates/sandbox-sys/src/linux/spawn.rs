@@ -11,10 +11,12 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use sandbox_core::{First, Limits, Namespace, Plan, Session, Step};
 
 use super::act::Rights;
+use super::calls::{Calls, Known};
 use super::cgroup::{self, Cgroups, Memory, Refused};
 use super::child::{
     ENTER_CGROUP, EXECUTE, FILTER_COMMAND, FIND_CHILDREN, OWN_CGROUPS, Order, START_INIT, STREAMS,
 };
+use super::handle::{self, Handle};
 use super::hear::{Ears, Heard, Unheard};
 use super::image::own_from;
 use super::init_file::InitFile;
@@ -135,7 +137,8 @@ fn run(
     let ours = above_streams(ours).map_err(connecting())?;
     let theirs =
         above_streams(theirs).and_then(|fd| at_least(own_from, fd)).map_err(connecting())?;
-    let myself = own_pidfd().and_then(|fd| at_least(own_from, fd));
+    let calls = Calls::known();
+    let myself = own_handle(calls).and_then(|fd| at_least(own_from, fd));
     let myself = myself.map_err(caller("get a pidfd of this process"))?;
     let stack = Borrowed::new().map_err(caller("allocate a stack"))?;
     let own_pids = namespaces.contains(&Namespace::Pid);
@@ -148,12 +151,9 @@ fn run(
             socket: theirs.as_raw_fd(),
             caller: myself.as_raw_fd(),
         },
+        calls,
         init_flags: init_flags | if own_pids { OWN_PID_NAMESPACE } else { 0 },
-        rights: if namespaces.contains(&Namespace::User) {
-            Rights::UserNamespaces
-        } else {
-            Rights::Callers
-        },
+        rights: Rights::of(namespaces),
         // Without it, the child makes its own, and reports what goes wrong.
         init: program.exec.is_some().then(InitFile::kept).and_then(Result::ok),
     };
@@ -165,6 +165,7 @@ fn run(
     let (pid, pidfd) = started
         .map_err(|error| Failure::Clone { errno: error.raw_os_error().unwrap_or(libc::EINVAL) })?;
     drop(theirs);
+    let (handle, said, myself) = Handle::of(pid, pidfd, &ours, myself);
     // The child runs in our memory: a panic has to wait for its end.
     let (wanted, panic) =
         match catch_unwind(AssertUnwindSafe(|| (set_up.created)(pid.unsigned_abs()))) {
@@ -176,14 +177,15 @@ fn run(
     let first = program.exec.as_ref().map_or(First::Init, |image| image.first);
     let ears = Ears {
         socket: &ours,
-        pidfd: &pidfd,
+        handle: &handle,
+        said,
         in_our_memory: &in_our_memory,
         scope,
         signals: set_up.signals,
     };
     let heard = ears.hear(wanted, |record, passed| leftovers.add(program, record, passed));
     drop(dumpable);
-    let control = Arc::new(Control { pidfd, socket: ours, scope, first, killed: false.into() });
+    let control = Arc::new(Control { handle, socket: ours, scope, first, killed: false.into() });
     let mut process = Process {
         pid,
         control,
@@ -303,6 +305,15 @@ fn explain(failure: Failure, plan: &Plan) -> SpawnError {
         Failure::Killed => SpawnError::Killed,
         Failure::NotWanted { source } => SpawnError::NotWanted { source },
         Failure::Signal { signal } => SpawnError::Interrupted { signal },
+    }
+}
+
+/// What the sandbox's init notices the caller's end by. Where there are no pidfds, it is the child that makes it;
+/// then this is something to hold in the place of a child that has ended before.
+fn own_handle(calls: Calls) -> io::Result<OwnedFd> {
+    match calls.pidfd {
+        Known::Yes => own_pidfd(),
+        Known::No => handle::hung_up(),
     }
 }
 

@@ -10,8 +10,9 @@ use std::io;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
-/// Plenty: the child's frames are small, and it does not recurse. AddressSanitizer makes them larger.
-const SIZE: usize = if cfg!(sanitized) { 512 } else { 64 } * 1024;
+/// Plenty: the child's frames hold a dozen paths at most, and it does not recurse. Memory is taken as it is
+/// used. AddressSanitizer makes frames larger.
+const SIZE: usize = 512 * 1024;
 /// At least a page, on every machine.
 const GUARD: usize = 64 * 1024;
 /// How many unused ones are kept. A child never returns from its frames, which AddressSanitizer remembers of

@@ -4,13 +4,19 @@ use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::act::{State, inside, inside_directory, open_directory};
+use super::detached::Detached;
 use super::kernel::{self, Depth, Errno};
 use super::program::Program;
 
 /// A copy of the mount at a path, where that is what a descriptor refers to.
-pub(super) fn clone_same(path: &CStr, descriptor: i32, depth: Depth) -> Result<i32, Errno> {
+pub(super) fn clone_same(
+    path: &CStr,
+    descriptor: i32,
+    depth: Depth,
+    mounts: &Detached,
+) -> Result<i32, Errno> {
     let which = |fd| kernel::stat(fd).map(|id| (id.device, id.inode));
-    let tree = kernel::clone_tree(libc::AT_FDCWD, path, depth)?;
+    let tree = mounts.copy(libc::AT_FDCWD, path, depth)?;
     if which(tree).is_ok() && which(tree) == which(descriptor) {
         return Ok(tree);
     }
@@ -19,10 +25,13 @@ pub(super) fn clone_same(path: &CStr, descriptor: i32, depth: Depth) -> Result<i
 }
 
 /// A tmpfs on the host's root directory that no copy takes along.
-pub(super) fn scratch() -> Result<i32, Errno> {
-    let scratch = kernel::new_tmpfs(c"0700")?;
-    kernel::attach_over_root(scratch)?;
-    kernel::set_propagation(scratch, libc::MS_UNBINDABLE)?;
+pub(super) fn scratch(mounts: &Detached) -> Result<i32, Errno> {
+    if let Some(parking) = mounts.parking() {
+        return Ok(parking);
+    }
+    let scratch = mounts.tmpfs(c"0700")?;
+    mounts.attach_over_root(scratch)?;
+    mounts.set_propagation(scratch, libc::MS_UNBINDABLE)?;
     Ok(scratch)
 }
 
@@ -33,16 +42,16 @@ pub(super) fn hold(path: &CStr, state: &State) -> Result<i32, Errno> {
     let tree = if state.is_root(path) {
         Err(libc::EINVAL)
     } else {
-        kernel::clone_tree(path, c"", Depth::Recursive)
+        state.mounts.copy(path, c"", Depth::Recursive)
     };
     kernel::close(path);
     tree
 }
 
 /// Makes the mount of a noted id writable again. Another one may be there, and be read-only for a reason.
-pub(super) fn reopen(mount: i32, noted: Option<u64>) -> Result<(), Errno> {
+pub(super) fn reopen(mount: i32, noted: Option<u64>, mounts: &Detached) -> Result<(), Errno> {
     let done = match kernel::mount_id(mount) {
-        Ok(id) if Some(id) == noted => kernel::make_writable(mount),
+        Ok(id) if Some(id) == noted => mounts.make_writable(mount),
         Ok(_) => Err(libc::EBUSY),
         Err(errno) => Err(errno),
     };
@@ -66,10 +75,10 @@ pub(super) fn note(
 
 /// What was stacked on the old root is on the new one after a pivot, one above the other, and the first of
 /// it is gone. `..` of the root leads to the top.
-pub(super) fn detach_others() -> Result<(), Errno> {
+pub(super) fn detach_others(mounts: &Detached) -> Result<(), Errno> {
     loop {
         let (root, top) = (open_directory(c"/")?, open_directory(c"/..")?);
-        let ids = (kernel::mount_id(root), kernel::mount_id(top));
+        let ids = (mounts.mount_id(root), mounts.mount_id(top));
         kernel::close(root);
         kernel::close(top);
         if ids.0? == ids.1? {
@@ -85,13 +94,14 @@ pub(super) fn attach(
     attributes: u64,
     depth: Depth,
     target: Result<i32, Errno>,
+    mounts: &Detached,
 ) -> Result<(), Errno> {
     let done = target.and_then(|target| {
         let restricted = match attributes {
             0 => Ok(()),
-            attributes => kernel::set_attributes(tree, attributes, depth),
+            attributes => mounts.set_attributes(tree, attributes, depth),
         };
-        let done = restricted.and_then(|()| kernel::attach(tree, target));
+        let done = restricted.and_then(|()| mounts.attach(tree, target));
         let done = done.map_err(|errno| match errno {
             // Which can mean many things.
             libc::EINVAL if are_of_two_kinds(tree, target) => libc::ENOTDIR,
@@ -129,7 +139,7 @@ fn put_on(
     state: &mut State,
 ) -> Result<(), Errno> {
     let on_root = target.is_ok_and(|target| state.is_root(target));
-    attach(tree, attributes, depth, target)?;
+    attach(tree, attributes, depth, target, &state.mounts)?;
     if on_root { state.root_is_covered() } else { Ok(()) }
 }
 
@@ -157,7 +167,7 @@ pub(super) fn cover(
     depth: Depth,
     state: &mut State,
 ) -> Result<(), Errno> {
-    match kernel::clone_tree(target, c"", depth) {
+    match state.mounts.copy(target, c"", depth) {
         Ok(tree) => put_on(tree, attributes, depth, Ok(target), state),
         Err(errno) => {
             kernel::close(target);
@@ -166,12 +176,12 @@ pub(super) fn cover(
     }
 }
 
-pub(super) fn mask(target: i32) -> Result<(), Errno> {
+pub(super) fn mask(target: i32, mounts: &Detached) -> Result<(), Errno> {
     let cover = match kernel::stat(target)?.kind {
-        libc::S_IFDIR => kernel::new_tmpfs(c"0555"),
-        _ => kernel::clone_tree(libc::AT_FDCWD, c"/dev/null", Depth::Single),
+        libc::S_IFDIR => mounts.tmpfs(c"0555"),
+        _ => mounts.copy(libc::AT_FDCWD, c"/dev/null", Depth::Single),
     };
-    attach(cover?, libc::MOUNT_ATTR_RDONLY, Depth::Single, Ok(target))
+    attach(cover?, libc::MOUNT_ATTR_RDONLY, Depth::Single, Ok(target), mounts)
 }
 
 /// An overlay whose changes go to a tmpfs, which is below it and so has no name.
@@ -183,15 +193,21 @@ pub(super) fn mount_temporary_overlay(
 ) -> Result<(), Errno> {
     let target = inside_directory(state.root, path)?;
     let on_root = state.is_root(target);
-    let done = temporary_overlay(data, flags, target);
+    let done = temporary_overlay(data, flags, target, &state.mounts);
     kernel::close(target);
     done?;
     if on_root { state.root_is_covered() } else { Ok(()) }
 }
 
-fn temporary_overlay(data: &CStr, flags: libc::c_ulong, target: i32) -> Result<(), Errno> {
-    let changes = kernel::new_tmpfs(c"0755")?;
-    let done = kernel::attach(changes, target)
+fn temporary_overlay(
+    data: &CStr,
+    flags: libc::c_ulong,
+    target: i32,
+    mounts: &Detached,
+) -> Result<(), Errno> {
+    let changes = mounts.tmpfs(c"0755")?;
+    let done = mounts
+        .attach(changes, target)
         .and_then(|()| kernel::make_directory(changes, c"upper", 0o755))
         .and_then(|()| kernel::make_directory(changes, c"work", 0o755))
         .and_then(|()| kernel::change_directory(changes))

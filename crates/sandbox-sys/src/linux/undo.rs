@@ -5,13 +5,14 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use super::calls::{Calls, Known};
 use super::program::{Act, Program, Target};
 use super::protocol::Record;
 
@@ -23,6 +24,8 @@ pub(super) struct Leftovers {
     made: Vec<Made>,
     /// Files that are kept open as long as the sandbox lives, for their locks.
     kept: Vec<OwnedFd>,
+    /// In the place of what the removal needs, where it needs more than one.
+    spare: Option<OwnedFd>,
 }
 
 /// A directory or an empty file, below one of the directories.
@@ -47,7 +50,11 @@ impl Leftovers {
     ) -> io::Result<()> {
         if record == Record::Directory {
             // The kernel drops what the receiver has no room for.
-            self.directories.push(lock.ok_or(Errno::EMFILE)?);
+            let directory = lock.ok_or(Errno::EMFILE)?;
+            if self.spare.is_none() && Calls::known().openat2 == Known::No {
+                self.spare = Some(directory.try_clone()?);
+            }
+            self.directories.push(directory);
             return Ok(());
         }
         if record == Record::Kept {
@@ -68,6 +75,7 @@ impl Leftovers {
 
     /// Removes all of it, the last one first. What somebody has used or replaced meanwhile stays.
     pub(super) fn remove(&mut self) {
+        self.spare = None;
         while let Some(made) = self.made.pop() {
             if let Some(directory) = self.directories.get(made.directory) {
                 // Not an error: it is no longer ours, or no longer empty.
@@ -128,5 +136,17 @@ impl Made {
 fn open_below(directory: BorrowedFd<'_>, path: &Path) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
-    openat2(directory, path, OpenHow::new().flags(flags).resolve(resolve))
+    match openat2(directory, path, OpenHow::new().flags(flags).resolve(resolve)) {
+        // Before Linux 5.6, name by name: what we have made is below, and `..` leads out of it.
+        Err(Errno::ENOSYS) => {
+            let mut here = None;
+            for part in path.components() {
+                let Component::Normal(name) = part else { return Err(Errno::EXDEV) };
+                let parent = here.as_ref().map_or(directory, AsFd::as_fd);
+                here = Some(openat(parent, name, flags | OFlag::O_NOFOLLOW, Mode::empty())?);
+            }
+            here.ok_or(Errno::ENOENT)
+        }
+        opened => opened,
+    }
 }

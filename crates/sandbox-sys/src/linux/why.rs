@@ -88,8 +88,19 @@ pub(super) fn probed(what: &str, errno: i32, namespaces: &[Namespace]) -> WhyNot
             let reason = "this process is not dumpable, so its /proc files belong to root";
             WhyNot::new(Obstacle::Disabled, reason).remedy("prctl(PR_SET_DUMPABLE, 1), prctl(2)")
         }
+        libc::EPERM if namespaces.contains(&Namespace::User) && is_powerless_root() => {
+            let reason = "user 0 without CAP_SETFCAP may not have a user 0 in a user namespace";
+            WhyNot::new(Obstacle::Privilege, reason)
+                .remedy("be another user, or keep CAP_SETFCAP (user_namespaces(7), Linux 5.12)")
+        }
         errno => refused(what, errno),
     }
+}
+
+/// As in a sandbox that root has started.
+fn is_powerless_root() -> bool {
+    let has = |capability| caps::has_cap(None, caps::CapSet::Effective, capability);
+    nix::unistd::geteuid().is_root() && !has(caps::Capability::CAP_SETFCAP).unwrap_or(true)
 }
 
 /// Whether `/` is no mount point: then it is not in the table of mounts.

@@ -8,22 +8,45 @@ use super::kernel::Errno;
 const SIZE: usize = 4096;
 
 /// A piece of a path, with a NUL at its end.
-pub(super) struct Word([u8; SIZE]);
+pub(super) struct Word {
+    bytes: [u8; SIZE],
+    len: usize,
+}
 
 impl Word {
     /// A piece without a NUL.
     pub(super) fn of(bytes: &[u8]) -> Result<Self, Errno> {
-        let mut word = [0; SIZE];
-        match word.get_mut(..bytes.len()) {
-            Some(room) if bytes.len() < SIZE => room.copy_from_slice(bytes),
+        let mut word = Self { bytes: [0; SIZE], len: 0 };
+        word.push(bytes).map(|()| word)
+    }
+
+    /// Adds a piece at the end.
+    pub(super) fn push(&mut self, more: &[u8]) -> Result<(), Errno> {
+        let end = self.len + more.len();
+        match self.bytes.get_mut(self.len..end) {
+            Some(room) if end < SIZE => room.copy_from_slice(more),
             _ => return Err(libc::ENAMETOOLONG),
         }
-        Ok(Self(word))
+        self.len = end;
+        Ok(())
+    }
+
+    /// What a function writes, which says how much that is.
+    pub(super) fn fill(
+        read: impl FnOnce(&mut [u8]) -> Result<usize, Errno>,
+    ) -> Result<Self, Errno> {
+        let mut word = Self { bytes: [0; SIZE], len: 0 };
+        word.len = read(&mut word.bytes)?;
+        if word.len < SIZE { Ok(word) } else { Err(libc::ENAMETOOLONG) }
     }
 
     /// The path of a descriptor in the host's /proc.
     pub(super) fn of_descriptor(fd: i32) -> Self {
-        const PREFIX: &[u8] = b"/proc/self/fd/";
+        Self::of_own(b"/proc/self/fd/", fd)
+    }
+
+    /// A prefix, and the number of a descriptor.
+    pub(super) fn of_own(prefix: &[u8], fd: i32) -> Self {
         let mut digits = [0; 10];
         let mut start = digits.len();
         let mut rest = fd.unsigned_abs();
@@ -32,16 +55,15 @@ impl Word {
             digits[start] = b'0' + (rest % 10) as u8;
             rest /= 10;
         }
-        let mut word = [0; SIZE];
-        let bytes = PREFIX.iter().chain(digits.get(start..).unwrap_or_default());
-        for (to, from) in word.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        Self(word)
+        let mut word = Self { bytes: [0; SIZE], len: 0 };
+        // Both are short.
+        let _ = word.push(prefix);
+        let _ = word.push(digits.get(start..).unwrap_or_default());
+        word
     }
 
     pub(super) fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
     }
 }
 

@@ -5,9 +5,9 @@ use core::mem::MaybeUninit;
 use core::ptr::{from_mut, from_ref};
 
 use super::super::word::Word;
-use super::{Errno, Fd, call, close, descriptor, text, word};
+use super::{Errno, Fd, call, close, descriptor, text, walk, word};
 
-/// openat2(2) with `RESOLVE_IN_ROOT`: whatever links there are, the path stays below `root`.
+/// openat2(2), Linux 5.6, with `RESOLVE_IN_ROOT`: whatever links there are, the path stays below `root`.
 pub(in crate::linux) fn open_in_root(root: Fd, path: &CStr, flags: i32) -> Result<Fd, Errno> {
     create_in_root(root, path, flags, 0)
 }
@@ -29,12 +29,37 @@ pub(in crate::linux) fn create_in_root(
     let size = size_of::<libc::open_how>();
     let words = [word(root), text(path), from_ref(&how) as usize, size];
     for _ in 1..TRIES {
-        match call(libc::SYS_openat2, words) {
+        let opened = match call(libc::SYS_openat2, words) {
+            Err(libc::ENOSYS) => walk::open(root, path.to_bytes(), flags, mode),
+            opened => opened.map(descriptor),
+        };
+        match opened {
             Err(libc::EAGAIN) => {}
-            other => return other.map(descriptor),
+            other => return other,
         }
     }
     Err(libc::EAGAIN)
+}
+
+/// The topmost of what is mounted on the root directory: `..` of a root leads to itself, and then there.
+pub(in crate::linux) fn topmost_on_root() -> Result<Fd, Errno> {
+    super::open(c"/..", libc::O_PATH | libc::O_DIRECTORY)
+}
+
+/// openat(2) with `O_PATH`: what a path leads to for the kernel, links included.
+pub(in crate::linux) fn open_below(directory: Fd, path: &CStr) -> Result<Fd, Errno> {
+    let flags = word(libc::O_PATH | libc::O_CLOEXEC);
+    call(libc::SYS_openat, [word(directory), text(path), flags, 0]).map(descriptor)
+}
+
+/// Where a descriptor's file is, by the host's /proc.
+pub(in crate::linux) fn path_of(fd: Fd) -> Result<Word, Errno> {
+    let link = Word::of_descriptor(fd);
+    Word::fill(|room| {
+        let at = room.as_mut_ptr() as usize;
+        let words = [word(libc::AT_FDCWD), text(link.as_c_str()), at, room.len()];
+        call(libc::SYS_readlinkat, words)
+    })
 }
 
 /// write(2), until all is written.
@@ -125,15 +150,50 @@ pub(in crate::linux) struct Place {
     inode: u64,
 }
 
-/// statx(2)
+/// statx(2); before Linux 5.8, fstat(2) and the host's /proc.
 pub(in crate::linux) fn place(fd: Fd) -> Result<Place, Errno> {
     const STATX_MNT_ID: u32 = 0x1000;
     // SAFETY: statx is plain integers, for which zero is valid.
     let mut stat: libc::statx = unsafe { core::mem::zeroed() };
     let (empty, mask) = (word(libc::AT_EMPTY_PATH), (libc::STATX_INO | STATX_MNT_ID) as usize);
     let words = [word(fd), text(c""), empty, mask, from_mut(&mut stat) as usize];
-    call(libc::SYS_statx, words)?;
-    Ok(Place { mount: stat.stx_mnt_id, inode: stat.stx_ino })
+    match call(libc::SYS_statx, words) {
+        Ok(_) if stat.stx_mask & STATX_MNT_ID != 0 => {
+            Ok(Place { mount: stat.stx_mnt_id, inode: stat.stx_ino })
+        }
+        Ok(_) | Err(libc::ENOSYS | libc::EINVAL) => {
+            Ok(Place { mount: told_mount_id(fd)?, inode: self::stat(fd)?.inode })
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+/// `mnt_id` in proc(5)'s fdinfo.
+fn told_mount_id(fd: Fd) -> Result<u64, Errno> {
+    let list = super::open(c"/proc/self/fdinfo", libc::O_PATH)?;
+    let told = mount_id_by(list, fd);
+    close(list);
+    told
+}
+
+/// The same, by a `/proc/self/fdinfo` that was opened while there was one.
+pub(in crate::linux) fn mount_id_by(list: Fd, fd: Fd) -> Result<u64, Errno> {
+    const NAME: &[u8] = b"\nmnt_id:\t";
+    let name = Word::of_own(b"", fd);
+    let flags = word(libc::O_RDONLY | libc::O_CLOEXEC);
+    let file =
+        call(libc::SYS_openat, [word(list), text(name.as_c_str()), flags, 0]).map(descriptor)?;
+    let mut text = [0_u8; 512];
+    let words = [word(file), text.as_mut_ptr() as usize, text.len()];
+    let read = call(libc::SYS_read, words);
+    close(file);
+    let text = text.get(..read?).unwrap_or_default();
+    let start = text.windows(NAME.len()).position(|part| part == NAME).ok_or(libc::EPROTO)?;
+    let digits = text.get(start + NAME.len()..).unwrap_or_default();
+    let mut digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    digits
+        .try_fold(0_u64, |id, digit| id.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+        .ok_or(libc::EPROTO)
 }
 
 /// The id of the mount that a descriptor is on.

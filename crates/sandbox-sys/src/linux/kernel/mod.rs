@@ -20,15 +20,18 @@ use core::ptr::{from_mut, from_ref};
 mod files;
 mod mounts;
 mod process;
+mod walk;
 
 pub(super) use files::{
     FileId, Place, change_directory, change_directory_path, change_mode, chroot_here,
-    create_in_root, links_to, lock, lock_shared, make_directory, make_file, mount_id, open_at,
-    open_in_root, place, remove, stat, stat_in, symlink, umask, write_all,
+    create_in_root, links_to, lock, lock_shared, make_directory, make_file, mount_id, mount_id_by,
+    open_at, open_below, open_in_root, path_of, place, remove, stat, stat_in, symlink,
+    topmost_on_root, umask, write_all,
 };
 pub(super) use mounts::{
     Depth, attach, attach_over_root, clone_tree, detach_top, make_mounts_private, make_writable,
-    mount_here, new_filesystem, new_tmpfs, pivot_root_here, set_attributes, set_propagation,
+    mount, mount_here, move_mount, new_filesystem, new_tmpfs, pivot_root_here, remount,
+    set_attributes, set_propagation,
 };
 
 pub(super) use process::{
@@ -85,6 +88,17 @@ pub(super) fn write(fd: Fd, bytes: &[u8]) -> Result<(), Errno> {
         all if all == bytes.len() => Ok(()),
         _ => Err(libc::EIO),
     }
+}
+
+/// pipe2(2): the end to read from, and the end to write to.
+pub(super) fn pipe() -> Result<[Fd; 2], Errno> {
+    let mut ends = [-1; 2];
+    call(libc::SYS_pipe2, [ends.as_mut_ptr() as usize, word(libc::O_CLOEXEC)]).map(|_| ends)
+}
+
+/// read(2), once.
+pub(super) fn read(fd: Fd, bytes: &mut [u8]) -> Result<usize, Errno> {
+    call(libc::SYS_read, [word(fd), bytes.as_mut_ptr() as usize, bytes.len()])
 }
 
 /// Whether the process of a pidfd has ended.
@@ -164,11 +178,54 @@ pub(super) fn keep_across_exec(fd: Fd) -> Result<(), Errno> {
     call(libc::SYS_fcntl, [word(fd), word(libc::F_SETFD), 0]).map(drop)
 }
 
-/// close_range(2) with `CLOSE_RANGE_CLOEXEC`: nothing from `first` on survives exec.
-pub(super) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+/// close_range(2) with `CLOSE_RANGE_CLOEXEC`, Linux 5.11: nothing from `first` on survives exec.
+///
+/// Before, each by itself, by the list of them: a `/proc/self/fd` that was opened while there was one.
+pub(super) fn close_on_exec_from(first: Fd, list: Option<Fd>) -> Result<(), Errno> {
     const CLOSE_RANGE_CLOEXEC: usize = 1 << 2;
     let last = u32::MAX as usize;
-    call(libc::SYS_close_range, [first as usize, last, CLOSE_RANGE_CLOEXEC]).map(drop)
+    match (call(libc::SYS_close_range, [word(first), last, CLOSE_RANGE_CLOEXEC]), list) {
+        (Err(libc::ENOSYS | libc::EINVAL), Some(list)) => each_number_in(list, |fd| {
+            if fd < first {
+                return Ok(());
+            }
+            let words = [word(fd), word(libc::F_SETFD), word(libc::FD_CLOEXEC)];
+            call(libc::SYS_fcntl, words).map(drop)
+        }),
+        (done, _) => done.map(drop),
+    }
+}
+
+/// getdents64(2): does something with each name in a directory that is a number.
+fn each_number_in(
+    directory: Fd,
+    mut action: impl FnMut(Fd) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    /// `d_reclen`, and what is before the name.
+    const LENGTH: usize = 16;
+    const NAME: usize = 19;
+    #[repr(align(8))]
+    struct Entries([u8; 4096]);
+    let mut entries = Entries([0; _]);
+    loop {
+        let room = [word(directory), entries.0.as_mut_ptr() as usize, entries.0.len()];
+        let mut rest = match call(libc::SYS_getdents64, room)? {
+            0 => return Ok(()),
+            len => entries.0.get(..len).unwrap_or_default(),
+        };
+        while let Some(length) = rest.get(LENGTH..).and_then(|from| from.first_chunk()) {
+            let length = usize::from(u16::from_ne_bytes(*length));
+            let name = rest.get(NAME..length).ok_or(libc::EPROTO)?;
+            let digits = name.split(|byte| *byte == 0).next().unwrap_or_default();
+            if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
+                let number = digits.iter().try_fold(0_i32, |number, digit| {
+                    number.checked_mul(10)?.checked_add(i32::from(digit - b'0'))
+                });
+                action(number.ok_or(libc::EPROTO)?)?;
+            }
+            rest = rest.get(length..).unwrap_or_default();
+        }
+    }
 }
 
 /// Whether the PIDs that the host's /proc tells are those of this process's own PID namespace: `NSpid` in

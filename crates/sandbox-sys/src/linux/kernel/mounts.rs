@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 use core::ptr::from_ref;
 
+use super::super::word::Word;
 use super::{Errno, Fd, call, change_directory_path, close, descriptor, text, word};
 
 /// pivot_root(2) to the working directory; the old root is stacked over the new one, and then
@@ -27,6 +28,49 @@ pub(in crate::linux) fn mount_here(
 ) -> Result<(), Errno> {
     let words = [text(source), text(c"."), text(kind), flags as usize, text(data)];
     call(libc::SYS_mount, words).map(drop)
+}
+
+/// mount(2). What is text is empty or absent where it does not matter.
+pub(in crate::linux) fn mount(
+    source: &CStr,
+    target: &CStr,
+    kind: Option<&CStr>,
+    flags: libc::c_ulong,
+    data: Option<&CStr>,
+) -> Result<(), Errno> {
+    let or_null = |string: Option<&CStr>| string.map_or(0, text);
+    let words = [text(source), text(target), or_null(kind), flags as usize, or_null(data)];
+    call(libc::SYS_mount, words).map(drop)
+}
+
+/// mount(2) `MS_MOVE` of the mount that a descriptor is the root of.
+pub(in crate::linux) fn move_mount(tree: Fd, target: &CStr) -> Result<(), Errno> {
+    mount(Word::of_descriptor(tree).as_c_str(), target, None, libc::MS_MOVE, None)
+}
+
+/// mount(2) `MS_REMOUNT | MS_BIND`: some flags are set or cleared, and the others stay as they are.
+pub(in crate::linux) fn remount(
+    tree: Fd,
+    set: libc::c_ulong,
+    clear: libc::c_ulong,
+) -> Result<(), Errno> {
+    // What statfs(2) tells of a mount; times of access are left alone where nothing is said of them.
+    const KEPT: [(libc::c_ulong, libc::c_ulong); 5] = [
+        (libc::ST_RDONLY, libc::MS_RDONLY),
+        (libc::ST_NOSUID, libc::MS_NOSUID),
+        (libc::ST_NODEV, libc::MS_NODEV),
+        (libc::ST_NOEXEC, libc::MS_NOEXEC),
+        // ST_NOSYMFOLLOW, Linux 5.10.
+        (0x2000, 1 << 8),
+    ];
+    // `struct statfs` is words on these machines; libc has no name for this one.
+    const FLAGS: usize = 10;
+    let mut now: [libc::c_ulong; 15] = [0; _];
+    call(libc::SYS_fstatfs, [word(tree), now.as_mut_ptr() as usize])?;
+    let now = now[FLAGS];
+    let kept = KEPT.iter().filter(|(told, _)| now & told != 0).fold(0, |all, (_, flag)| all | flag);
+    let flags = libc::MS_REMOUNT | libc::MS_BIND | (kept | set) & !clear;
+    mount(c"", Word::of_descriptor(tree).as_c_str(), None, flags, None)
 }
 
 /// mount(2) that changes the propagation of everything to private.
@@ -56,12 +100,6 @@ impl Depth {
 
 /// open_tree(2) with `OPEN_TREE_CLONE`: a detached copy of the mount at a path.
 pub(in crate::linux) fn clone_tree(directory: Fd, path: &CStr, depth: Depth) -> Result<Fd, Errno> {
-    if depth == Depth::SinglePreferred {
-        return match clone_tree(directory, path, Depth::Single) {
-            Err(libc::EINVAL) => clone_tree(directory, path, Depth::Recursive),
-            done => done,
-        };
-    }
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
     let empty = if path.is_empty() { libc::AT_EMPTY_PATH } else { 0 };
     let flags = flags as usize | word(depth.flag() | empty);

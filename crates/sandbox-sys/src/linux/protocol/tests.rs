@@ -10,6 +10,7 @@ const EXTREME: Parameters = Parameters {
     candidates: i32::MIN,
     filters: i32::MIN,
     limits: i32::MIN,
+    last: i32::MIN,
     exec_step: i32::MIN,
 };
 
@@ -23,9 +24,10 @@ fn parameters_read_as_documented() {
         candidates: 0,
         filters: 1,
         limits: 2,
+        last: 9,
         exec_step: 120,
     };
-    assert_eq!(parameters.encode(&mut [0; Parameters::MAX_LEN]), c"3:-1:5:3:0:1:2:120");
+    assert_eq!(parameters.encode(&mut [0; Parameters::MAX_LEN]), c"3:-1:5:3:0:1:2:9:120");
 }
 
 #[test]
@@ -57,15 +59,15 @@ fn a_limit_is_a_descriptor_and_a_text() {
 fn malformed_parameters_are_refused() {
     for text in [
         "",
-        "1:2:3:4:5:6:7",
-        "1:2:3:4:5:6:7:8:9",
-        "1:2:3::5:6:7:8",
-        "1:2:3:-:5:6:7:8",
-        "1:2:x:4:5:6:7:8",
+        "1:2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7:8:9:10",
+        "1:2:3::5:6:7:8:9",
+        "1:2:3:-:5:6:7:8:9",
+        "1:2:x:4:5:6:7:8:9",
     ] {
         assert_eq!(Parameters::decode(text.as_bytes()), None, "{text}");
     }
-    assert_eq!(Parameters::decode(b"1:2:3:4:5:6:7:2147483648"), None);
+    assert_eq!(Parameters::decode(b"1:2:3:4:5:6:7:8:2147483648"), None);
 }
 
 #[test]
@@ -76,6 +78,7 @@ fn records_survive_the_round_trip() {
         Record::Directory,
         Record::Kept,
         Record::Executing,
+        Record::Lifeline,
         Record::Made { target: 1, end: u32::MAX, above: 2, inode: u64::MAX },
         Record::Started { pid: i32::MAX },
         Record::Ended { status: 0x137f, usage },
