@@ -65,6 +65,11 @@ impl Control {
         }
     }
 
+    /// Whether somebody has killed it.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed.load(Relaxed)
+    }
+
     /// Kills everything in the sandbox.
     pub(crate) fn kill(&self) -> io::Result<()> {
         self.killed.store(true, Relaxed);
