@@ -249,8 +249,10 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<Record>> {
     loop {
         return match recv(socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
             Ok(count) => Ok(Record::from_bytes(&bytes[..count])),
-            Err(Errno::EINTR) => continue,
-            Err(Errno::EAGAIN | Errno::ECONNRESET) => Ok(None),
+            // The init has ended with a message of ours unread, which the kernel says once, and before what
+            // the init has sent (unix(7)).
+            Err(Errno::EINTR | Errno::ECONNRESET) => continue,
+            Err(Errno::EAGAIN) => Ok(None),
             Err(errno) => Err(errno.into()),
         };
     }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use sandbox_core::{Feature, Isolation, SandboxConfigBuilder, Status};
+use sandbox_core::{Ending, Feature, Isolation, SandboxConfigBuilder, Status, TimeOut};
 
 use super::processes::{first_line, lives, wait_for_life};
 use crate::case::{Case, Need, Role};
@@ -18,6 +18,12 @@ pub(super) const CASES: &[Case] = &[
     Case::new("lifecycle/usage", &[], usage),
     Case::new("lifecycle/killed-while-somebody-waits", &[], killed_while_waiting),
     Case::new("lifecycle/signal", &[], signal),
+    Case::new("lifecycle/signals-until-the-end", &[], signals_until_the_end),
+    Case::new("lifecycle/time-out-asks", &[], time_out_asks).control(no_time_out),
+    Case::new("lifecycle/time-out-of-a-stopped-command", &[], time_out_stopped),
+    Case::new("lifecycle/time-out-kills-the-tree", ISOLATED, time_out_kills).control(no_time_out),
+    Case::new("lifecycle/undefined-time-out-kills-the-tree", &[], time_out_kills_undefined)
+        .control(no_time_out),
     Case::new("lifecycle/kill-ends-the-tree", ISOLATED, kill_isolated),
     Case::new("lifecycle/undefined-kill-ends-the-tree", &[], kill_undefined),
     Case::new("lifecycle/drop-ends-the-tree", ISOLATED, drop_isolated),
@@ -81,7 +87,9 @@ fn kill(w: &World<'_>, processes: Isolation) -> Check {
     both_live(w)?;
     let start = Instant::now();
     child.kill()?;
-    same("status", child.wait()?.status, Status::Signaled(9))?;
+    let outcome = child.wait()?;
+    same("status", outcome.status, Status::Signaled(9))?;
+    same("ending", outcome.ending, Ending::Killed)?;
     ensure!(start.elapsed() < Duration::from_secs(5), "the end took {:?}", start.elapsed());
     both_ended(w)
 }
@@ -182,4 +190,54 @@ fn killed_while_waiting(w: &World<'_>) -> Check {
     let handle = killer.join().map_err(|_| Failure::wrong("a thread panicked"))??;
     handle.kill()?;
     Ok(handle.signal(15)?)
+}
+
+/// What init has not read when it ends does not hide what it has said.
+fn signals_until_the_end(w: &World<'_>) -> Check {
+    for _ in 0..20 {
+        let child = w.start(w.probe("sleep 30000"))?;
+        for signal in [15, 18, 18, 18] {
+            child.signal(signal)?;
+        }
+        same("status", child.wait()?.status, Status::Signaled(15))?;
+    }
+    Ok(())
+}
+
+const TIME: Duration = Duration::from_millis(200);
+
+fn ends_soon(w: &World<'_>, config: SandboxConfigBuilder, status: i32, ending: Ending) -> Check {
+    let start = Instant::now();
+    let outcome = w.run(config.time_out(TimeOut::new(TIME).grace(TIME)))?;
+    same("status", outcome.status, Status::Signaled(status))?;
+    same("ending", outcome.ending, ending)?;
+    let took = start.elapsed();
+    ensure!(took >= TIME && took < Duration::from_secs(8), "the end took {took:?}");
+    Ok(())
+}
+
+fn time_out_asks(w: &World<'_>) -> Check {
+    ends_soon(w, w.probe("sleep 30000"), 15, Ending::TimedOut)
+}
+
+/// It is continued, and so can end.
+fn time_out_stopped(w: &World<'_>) -> Check {
+    ends_soon(w, w.probe("kill-self 19 , sleep 30000"), 15, Ending::TimedOut)
+}
+
+fn time_out_kills(w: &World<'_>) -> Check {
+    ends_soon(w, family(w, Isolation::Isolated), 9, Ending::TimedOutAndKilled)?;
+    both_ended(w)
+}
+
+fn time_out_kills_undefined(w: &World<'_>) -> Check {
+    ends_soon(w, family(w, Isolation::Undefined), 9, Ending::TimedOutAndKilled)?;
+    both_ended(w)
+}
+
+/// Without one nobody asks.
+fn no_time_out(w: &World<'_>) -> Check {
+    let outcome = w.run(w.probe("sleep 600 , exit 3"))?;
+    same("status", outcome.status, Status::Exited(3))?;
+    same("ending", outcome.ending, Ending::ByItself)
 }
