@@ -54,7 +54,25 @@ pub fn spawn_observed(plan: &Plan, set_up: &mut SetUp<'_>) -> Result<SandboxChil
     })
 }
 
-/// Signals and kills a sandbox. Once that has ended, nothing happens.
+/// Signals and kills a sandbox, from any thread, while another one waits for it. It can be cloned, and keeps nothing
+/// alive: dropping it does nothing, dropping the [`SandboxChild`] kills. Once the sandbox has ended, nothing happens.
+///
+/// ```no_run
+/// # fn of(child: sandbox_sys::SandboxChild) -> Result<(), sandbox_sys::WaitError> {
+/// use std::time::Duration;
+///
+/// let handle = child.handle();
+/// std::thread::spawn(move || {
+///     std::thread::sleep(Duration::from_secs(60));
+///     handle.signal(15)?; // It is asked,
+///     std::thread::sleep(Duration::from_secs(5));
+///     handle.kill() // and where it has not ended by then, killed.
+/// });
+/// let outcome = child.wait()?;
+/// println!("the command {}: {}", outcome.ending, outcome.status);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct SandboxHandle {
     control: Arc<Control>,
@@ -71,7 +89,7 @@ impl SandboxHandle {
     ///
     /// Where the sandbox has processes of its own, nothing can escape this. Without, descendants of
     /// the command are killed as they are found, by the sandbox's init; a command that kills its init,
-    /// which is of the same user, can leave some behind.
+    /// which is of the same user, can leave some behind, unless it has limits: then all of it is in a cgroup.
     pub fn kill(&self) -> Result<(), WaitError> {
         self.control.kill().map_err(|error| WaitError::host("kill the sandbox", error))
     }

@@ -135,7 +135,7 @@ fn run(
     let ours = above_streams(ours).map_err(connecting())?;
     let theirs =
         above_streams(theirs).and_then(|fd| at_least(own_from, fd)).map_err(connecting())?;
-    let myself = own_pidfd().and_then(|fd| at_least(own_from, fd));
+    let myself = pidfd(std::process::id()).and_then(|fd| at_least(own_from, fd));
     let myself = myself.map_err(caller("get a pidfd of this process"))?;
     let stack = Borrowed::new().map_err(caller("allocate a stack"))?;
     let own_pids = namespaces.contains(&Namespace::Pid);
@@ -304,12 +304,12 @@ fn explain(failure: Failure, plan: &Plan) -> SpawnError {
     }
 }
 
-/// A pidfd of this process, by which the sandbox's init notices the caller's end.
+/// A pidfd: of this process, by which the init notices the caller's end, or of one that is to be killed.
 #[allow(unsafe_code, reason = "pidfd_open(2) has no wrapper in libc")]
-fn own_pidfd() -> io::Result<OwnedFd> {
+pub(super) fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     use std::os::fd::FromRawFd;
     // SAFETY: no pointers; the result is checked before it is owned.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) };
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     match i32::try_from(fd) {
         // SAFETY: the kernel has just made it, for us.
         Ok(fd) if fd >= 0 => above_streams(unsafe { OwnedFd::from_raw_fd(fd) }),

@@ -4,7 +4,9 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use sandbox_core::{Ending, Feature, Isolation, SandboxConfigBuilder, Status, TimeOut};
+use sandbox_core::{Ending, Feature, Isolation, Limits, SandboxConfigBuilder, Status, TimeOut};
+
+use sandbox_sys::WaitError;
 
 use super::processes::{first_line, lives, wait_for_life};
 use crate::case::{Case, Need, Role};
@@ -12,6 +14,8 @@ use crate::check::{Check, Failure, ensure, same};
 use crate::world::World;
 
 const ISOLATED: &[Need] = &[Need::Has(Feature::ProcessesIsolated)];
+
+const LIMITED: &[Need] = &[Need::Has(Feature::ProcessesLimited)];
 
 pub(super) const CASES: &[Case] = &[
     Case::new("lifecycle/wait-waits", &[], wait_waits),
@@ -26,6 +30,7 @@ pub(super) const CASES: &[Case] = &[
         .control(no_time_out),
     Case::new("lifecycle/kill-ends-the-tree", ISOLATED, kill_isolated),
     Case::new("lifecycle/undefined-kill-ends-the-tree", &[], kill_undefined),
+    Case::new("lifecycle/undefined-limited-ends-without-its-init", LIMITED, init_killed),
     Case::new("lifecycle/drop-ends-the-tree", ISOLATED, drop_isolated),
     Case::new("lifecycle/undefined-drop-ends-the-tree", &[], drop_undefined),
     Case::new("lifecycle/ends-with-its-caller", ISOLATED, caller_killed).control(plain_lives_on),
@@ -240,4 +245,18 @@ fn no_time_out(w: &World<'_>) -> Check {
     let outcome = w.run(w.probe("sleep 600 , exit 3"))?;
     same("status", outcome.status, Status::Exited(3))?;
     same("ending", outcome.ending, Ending::ByItself)
+}
+
+/// A command can kill its init, where it is of the same user. What has limits is in a cgroup, where all of it
+/// is found.
+fn init_killed(w: &World<'_>) -> Check {
+    use nix::sys::signal::{Signal, kill};
+    let mut limits = Limits::default();
+    limits.processes = Some(50);
+    let child = w.start(family(w, Isolation::Undefined).limits(limits))?;
+    both_live(w)?;
+    kill(nix::unistd::Pid::from_raw(child.pid().cast_signed()), Signal::SIGKILL)?;
+    let ended = child.wait();
+    ensure!(matches!(ended, Err(WaitError::Killed)), "it ended otherwise: {ended:?}");
+    both_ended(w)
 }
