@@ -31,6 +31,10 @@ pub(super) const CASES: &[Case] = &[
     Case::new("lifecycle/kill-ends-the-tree", ISOLATED, kill_isolated),
     Case::new("lifecycle/undefined-kill-ends-the-tree", &[], kill_undefined),
     Case::new("lifecycle/undefined-limited-ends-without-its-init", LIMITED, init_killed),
+    Case::new("lifecycle/undefined-kill-ends-a-fork-bomb", LIMITED, bomb_in_cgroup)
+        .control(bomb_goes_on),
+    Case::new("lifecycle/undefined-kill-ends-a-users-fork-bomb", &[Need::PlainUser], bomb)
+        .control(bomb_goes_on),
     Case::new("lifecycle/drop-ends-the-tree", ISOLATED, drop_isolated),
     Case::new("lifecycle/undefined-drop-ends-the-tree", &[], drop_undefined),
     Case::new("lifecycle/ends-with-its-caller", ISOLATED, caller_killed).control(plain_lives_on),
@@ -259,4 +263,36 @@ fn init_killed(w: &World<'_>) -> Check {
     let ended = child.wait();
     ensure!(matches!(ended, Err(WaitError::Killed)), "it ended otherwise: {ended:?}");
     both_ended(w)
+}
+
+/// It would end by itself after 10 s; it has some time to grow before it is killed.
+fn bomb_ends(w: &World<'_>, config: SandboxConfigBuilder) -> Check {
+    let child = w.start(config)?;
+    sleep(Duration::from_millis(500));
+    let start = Instant::now();
+    child.kill()?;
+    same("status", child.wait()?.status, Status::Signaled(9))?;
+    ensure!(start.elapsed() < Duration::from_secs(6), "the end took {:?}", start.elapsed());
+    Ok(())
+}
+
+fn bomb(w: &World<'_>) -> Check {
+    bomb_ends(w, w.probe("bomb"))
+}
+
+fn bomb_in_cgroup(w: &World<'_>) -> Check {
+    let mut limits = Limits::default();
+    limits.processes = Some(150);
+    bomb_ends(w, w.probe("bomb").limits(limits))
+}
+
+/// Nobody kills it: it lives as long as it wants to.
+fn bomb_goes_on(w: &World<'_>) -> Check {
+    let mut limits = Limits::default();
+    limits.processes = nix::unistd::geteuid().is_root().then_some(150);
+    let child = w.start(w.probe("bomb").limits(limits))?;
+    let start = Instant::now();
+    child.wait()?;
+    ensure!(start.elapsed() > Duration::from_secs(7), "it ended after {:?}", start.elapsed());
+    Ok(())
 }
