@@ -3,7 +3,8 @@
 
 use sandbox_core::{
     CommandLine, Environment, Hostname, Input, InsidePath, Isolation, KeptCapabilities, Limits,
-    Loopback, Mount, Output, ProcessSettings, Root, SeccompProgram, User, UserNamespace, Writable,
+    Loopback, Mount, Output, ProcessSettings, Root, SeccompProgram, TimeOut, User, UserNamespace,
+    Writable,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -36,6 +37,7 @@ pub(crate) struct ConfigFile {
     pub(crate) capabilities: Option<KeptCapabilities>,
     pub(crate) seccomp: Vec<SeccompProgram>,
     pub(crate) limits: Limits,
+    pub(crate) time_out: Option<TimeOut>,
     pub(crate) process: Option<ProcessSettings>,
     pub(crate) stdin: Option<Input>,
     pub(crate) stdout: Option<Output>,

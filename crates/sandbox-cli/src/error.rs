@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use sandbox_core::{ConfigError, Status};
+use sandbox_core::{ConfigError, Ending, Status};
 use sandbox_image::aci::ManifestError;
 use sandbox_image::app::AppError;
 use sandbox_image::load::LoadError;
@@ -77,6 +77,8 @@ pub(crate) enum CliError {
     Bundle(Vec<String>),
     #[error("the image's pre-start handler ended with {0}: the image's command is not run")]
     PreStart(Status),
+    #[error("the image's pre-start handler {0}: the image's command is not run")]
+    PreStartStopped(Ending),
     #[error("interrupted by signal {0} before anything was run")]
     Interrupted(i32),
     #[error(transparent)]

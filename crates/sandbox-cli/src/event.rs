@@ -1,6 +1,6 @@
 //! What `--status-fd` is told: lines of JSON, one for each thing that happened.
 
-use sandbox_core::{Downgrade, Note, Obstacle, Outcome, Status, Usage, WhyNot};
+use sandbox_core::{Downgrade, Ending, Note, Obstacle, Outcome, Status, Usage, WhyNot};
 use sandbox_sys::SandboxChild;
 use serde::Serialize;
 
@@ -42,10 +42,20 @@ pub(crate) enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         ignored_backend: Option<String>,
     },
-    /// The command has ended by itself.
-    Exited { status: u8, usage: Used },
+    /// The command has exited.
+    Exited {
+        status: u8,
+        usage: Used,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ending: Option<&'static str>,
+    },
     /// A signal has ended it.
-    Signaled { signal: i32, usage: Used },
+    Signaled {
+        signal: i32,
+        usage: Used,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ending: Option<&'static str>,
+    },
     /// A failure of `run-sandbox`: there is no status of a command.
     Error(Failure),
 }
@@ -102,9 +112,16 @@ impl Event {
 
     pub(crate) fn ended(outcome: &Outcome) -> Self {
         let usage = Used::from(&outcome.usage);
+        let ending = match outcome.ending {
+            Ending::TimedOut => Some("timed-out"),
+            Ending::TimedOutAndKilled => Some("timed-out-and-killed"),
+            Ending::InterruptedAndKilled => Some("interrupted-and-killed"),
+            Ending::Killed => Some("killed"),
+            _ => None,
+        };
         match outcome.status {
-            Status::Signaled(signal) => Self::Signaled { signal, usage },
-            status => Self::Exited { status: status.shell_code(), usage },
+            Status::Signaled(signal) => Self::Signaled { signal, usage, ending },
+            status => Self::Exited { status: status.shell_code(), usage, ending },
         }
     }
 
@@ -172,6 +189,10 @@ mod tests {
         );
         let killed = "{\"event\":\"signaled\",\"signal\":9,\"usage\":";
         assert!(ended(Status::Signaled(9)).starts_with(killed));
+        let mut outcome = Outcome::new(Status::Signaled(15), Usage::default());
+        outcome.ending = Ending::TimedOut;
+        let timed_out = line(&Event::ended(&outcome));
+        assert!(timed_out.ends_with("},\"ending\":\"timed-out\"}\n"), "{timed_out}");
     }
 
     #[test]

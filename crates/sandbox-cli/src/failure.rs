@@ -153,11 +153,12 @@ impl From<&CliError> for Failure {
             CliError::Load(error) => {
                 Self { errno: error.os_error(), ..Self::new(Kind::Image, error.to_string()) }
             }
-            CliError::App(_) | CliError::Bundle(_) | CliError::PreStart(_) => {
-                Self::new(Kind::Image, error.to_string())
-            }
             CliError::PodApp { source, .. } => (&**source).into(),
-            CliError::Pod(_)
+            CliError::App(_)
+            | CliError::Bundle(_)
+            | CliError::PreStart(_)
+            | CliError::PreStartStopped(_)
+            | CliError::Pod(_)
             | CliError::PodFile { .. }
             | CliError::PodManifest { .. }
             | CliError::PodPort { .. }

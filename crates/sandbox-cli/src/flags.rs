@@ -9,6 +9,7 @@ use sandbox_core::{Feature, Isolation, Setting};
 use crate::image::ImageFlags;
 use crate::mount_flags::MountFlags;
 use crate::quantity;
+use crate::time::TimeFlags;
 
 const LEVEL: &str = "LEVEL";
 
@@ -45,8 +46,8 @@ Examples:
   What is possible here, and how to get the rest:
     run-sandbox --doctor
 
-Exit status: the command's own; 128+N if signal N killed it; 125 if the sandbox
-could not be made, or run-sandbox was used wrongly; 126 if the command cannot be
+Exit status: the command's own; 128+N if signal N killed it; 124 if its time was
+over and it ended when asked; 125 if the sandbox could not be made, or run-sandbox was used wrongly; 126 if the command cannot be
 executed; 127 if it was not found.";
 
 /// Run a command partly isolated; what is not asked for is not isolated.
@@ -74,6 +75,8 @@ pub(crate) struct Flags {
     pub(crate) isolation: IsolationFlags,
     #[command(flatten)]
     pub(crate) limits: LimitFlags,
+    #[command(flatten)]
+    pub(crate) time: TimeFlags,
     #[command(flatten)]
     pub(crate) mounts: MountFlags,
     #[command(flatten)]

@@ -35,6 +35,7 @@ mod report;
 mod resolve;
 mod run;
 mod status;
+mod time;
 
 pub use run::run;
 

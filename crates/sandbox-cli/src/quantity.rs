@@ -1,4 +1,6 @@
-//! Amounts of memory, processor time and processes, as they are written in flags.
+//! Amounts of memory, processor time, processes and time, as they are written in flags.
+
+use std::time::Duration;
 
 /// Bytes, with a unit of powers of 1000 or, with an `i`, of 1024.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
@@ -32,6 +34,36 @@ pub(crate) fn thousandths(text: &str) -> Result<u32, String> {
         format!("{whole}{part:0<3}").parse::<u32>().ok().filter(|number| *number > 0)
     };
     number().ok_or_else(|| "give a number of processors, such as 0.5 or 2".to_owned())
+}
+
+/// A time, in seconds or with another unit, and with decimals; more than none.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    let time = time_or_none(text)?;
+    if time.is_zero() {
+        Err("it runs for some time: leave it out for no limit".to_owned())
+    } else {
+        Ok(time)
+    }
+}
+
+/// A time that may be none.
+pub(crate) fn time_or_none(text: &str) -> Result<Duration, String> {
+    let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let seconds = match text.get(number.len()..) {
+        Some("ms") => Some(0.001),
+        Some("" | "s") => Some(1.0),
+        Some("m" | "min") => Some(60.0),
+        Some("h") => Some(3600.0),
+        Some("d") => Some(86400.0),
+        _ => None,
+    };
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number = number.parse::<f64>().ok().filter(|_| plain);
+    let most = f64::from(u32::MAX);
+    let seconds = seconds.zip(number).map(|(unit, number)| unit * number);
+    let time = seconds.filter(|seconds| *seconds <= most).map(Duration::try_from_secs_f64);
+    time.and_then(Result::ok)
+        .ok_or_else(|| "give seconds, or a time with ms, s, m, h or d: 90, 1.5h".to_owned())
 }
 
 /// A number of processes.
@@ -89,6 +121,27 @@ mod tests {
             assert!(thousandths(wrong).is_err(), "{wrong}");
         }
         assert_eq!((count("7"), count("0").is_err(), count("x").is_err()), (Ok(7), true, true));
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, milliseconds) in [
+            ("90", 90_000),
+            ("1.5", 1500),
+            (".5s", 500),
+            ("200ms", 200),
+            ("2m", 120_000),
+            ("1.5h", 5_400_000),
+            ("1d", 86_400_000),
+        ] {
+            assert_eq!(time(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for wrong in
+            ["", ".", "-1", "+1", "1e3", "inf", "nan", "1 s", "s", "1x", "1.2.3", "999999d", "é"]
+        {
+            assert!(time_or_none(wrong).unwrap_err().starts_with("give seconds"), "{wrong}");
+        }
+        assert_eq!((time_or_none("0"), time("0").is_err()), (Ok(Duration::ZERO), true));
     }
 
     #[test]

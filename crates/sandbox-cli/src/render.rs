@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use sandbox_core::{
-    BACKEND_VARIABLE, Downgrade, Note, Outcome, SelectError, Setting, Step, Unmet, Unsupported,
-    WhyNot,
+    BACKEND_VARIABLE, Downgrade, Ending, Note, Outcome, SelectError, Setting, Step, Unmet,
+    Unsupported, WhyNot,
 };
 use sandbox_sys::{RunError, SpawnError};
 
@@ -114,6 +114,14 @@ pub(crate) fn ignored(variable: Option<&str>) -> String {
             format_args!("{BACKEND_VARIABLE} is {value:?}, which is no backend: ignored"),
         )
     })
+}
+
+/// That a command did not end by itself.
+pub(crate) fn ending(ending: Ending) -> String {
+    match ending {
+        Ending::ByItself | Ending::Killed => String::new(),
+        ending => line("warning", format_args!("the command {ending}")),
+    }
 }
 
 /// How a command ended and what it used.

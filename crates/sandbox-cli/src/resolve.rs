@@ -55,7 +55,7 @@ pub(crate) fn resolve(
     base: Base,
 ) -> Result<Request, CliError> {
     streams_for_a_program(&file)?;
-    let Flags { root, command, mut place, isolation, limits, mounts, choice, .. } = flags;
+    let Flags { root, command, mut place, isolation, limits, time, mounts, choice, .. } = flags;
     let build = isolation.build || file.build;
     let is_image = matches!(base, Base::Image(_));
     let mut config = match base {
@@ -107,6 +107,7 @@ pub(crate) fn resolve(
     ours.memory = limits.memory.or(of_file.memory).or(ours.memory);
     ours.cpu = limits.cpu.or(of_file.cpu).or(ours.cpu);
     ours.processes = limits.processes_max.or(of_file.processes).or(ours.processes);
+    config.time_out = time.over(file.time_out.or(config.time_out))?;
     if let Some(name) = &isolation.hostname {
         config.hostname = Some(Hostname::new(name)?);
     }

@@ -152,7 +152,7 @@ fn start(request: &Request, verbosity: &Verbosity, audience: &Audience) -> Resul
     check_open(&request.config)?;
     let held = HeldSignals::hold().map_err(CliError::Signals)?;
     let child = begin(request, verbosity, audience)?;
-    let outcome = child.wait_passing_on(&held)?;
+    let outcome = child.wait_interruptible(&held)?;
     Ok(finish(&outcome, held, verbosity, audience))
 }
 
@@ -163,6 +163,7 @@ pub(crate) fn finish(
     verbosity: &Verbosity,
     audience: &Audience,
 ) -> u8 {
+    audience.say(&render::ending(outcome.ending));
     audience.ended(outcome, held);
     if let Verbosity::Verbose = verbosity {
         audience.say(&render::outcome(outcome));

@@ -12,6 +12,7 @@ use crate::mount::Mount;
 use crate::path::InsidePath;
 use crate::privileges::{KeptCapabilities, SeccompProgram};
 use crate::process::ProcessSettings;
+use crate::time_out::TimeOut;
 
 /// Collects settings; [`build`](Self::build) reports the first mistake among them.
 #[derive(Debug, Clone)]
@@ -173,6 +174,12 @@ impl SandboxConfigBuilder {
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         self.set(|config| config.limits = limits)
+    }
+
+    /// How long the command may take.
+    #[must_use]
+    pub fn time_out(self, time_out: TimeOut) -> Self {
+        self.set(|config| config.time_out = Some(time_out))
     }
 
     /// What kind of process the command is.

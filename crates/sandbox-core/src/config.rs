@@ -16,6 +16,7 @@ use crate::os_text::{OsText, has_nul};
 use crate::path::InsidePath;
 use crate::privileges::{KeptCapabilities, SeccompProgram};
 use crate::process::ProcessSettings;
+use crate::time_out::TimeOut;
 
 /// Everything that is asked of a sandbox. Made by [`SandboxConfig::builder`] or read from a file; the
 /// names are the same in Rust, TOML and JSON (there with `-`).
@@ -86,6 +87,9 @@ pub struct SandboxConfig {
     /// How much of the host's resources it may use. Default: as much as the caller.
     #[serde(default, skip_serializing_if = "Limits::is_none")]
     pub limits: Limits,
+    /// How long the command may take. Default: as long as it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_out: Option<TimeOut>,
     /// What kind of process the command is.
     #[serde(default, skip_serializing_if = "ProcessSettings::is_default")]
     pub process: ProcessSettings,
@@ -287,6 +291,7 @@ impl SandboxConfig {
             capabilities: KeptCapabilities::default(),
             seccomp: Vec::new(),
             limits: Limits::default(),
+            time_out: None,
             process: ProcessSettings::default(),
             stdin: Input::default(),
             stdout: Output::default(),
@@ -317,6 +322,7 @@ impl SandboxConfig {
             mount.validate(&Field::new(format!("extra_mounts[{index}]")))?;
         }
         self.limits.validate()?;
+        self.time_out.map_or(Ok(()), |time_out| time_out.validate())?;
         self.process.validate(self)?;
         if let Input::File(path) = &self.stdin {
             host_path(path, "stdin")?;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::absent::Missing;
 use crate::mount::{MountFlag, Recursion};
-use crate::plan::{NewFilesystem, Plan, Step};
+use crate::plan::{NewFilesystem, Note, Plan, Step};
 use crate::process::{FIRST_LISTEN_FD, First, ListenPid, Session};
 
 impl fmt::Display for Plan {
@@ -17,6 +17,9 @@ impl fmt::Display for Plan {
         }
         if !self.limits.is_none() {
             writeln!(f, "limits: {}", self.limits)?;
+        }
+        if let Some(time_out) = self.time_out {
+            writeln!(f, "time-out: {time_out}")?;
         }
         for (number, step) in (1..).zip(&self.steps) {
             writeln!(f, "{number:3}. {step}")?;
@@ -48,6 +51,12 @@ impl fmt::Display for Plan {
             writeln!(f, "note: {note}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.text)
     }
 }
 

@@ -36,6 +36,7 @@ mod plan;
 mod privileges;
 mod process;
 mod protect;
+mod time_out;
 
 pub use absent::{Missing, MountPoint};
 pub use backend::{
@@ -54,12 +55,13 @@ pub use ids::set_ids;
 pub use limits::Limits;
 pub use mount::{Filesystem, Mount, MountFlag, OverlayUpper, Recursion};
 pub use negotiate::{Downgrade, Granted, Policy, negotiate};
-pub use outcome::{Captured, Outcome, Status, Usage};
+pub use outcome::{Captured, Ending, Outcome, Status, Usage};
 pub use path::InsidePath;
 pub use plan::{Exec, IdMap, Namespace, NewFilesystem, Note, OverlayMarks, Plan, Step};
 pub use privileges::{Capability, KeptCapabilities, SeccompProgram};
 pub use process::{CgroupView, FIRST_LISTEN_FD, First, Gates, ListenPid, ProcessSettings, Session};
 pub use protect::protect_host;
+pub use time_out::TimeOut;
 
 /// The README's example is a test.
 #[cfg(doctest)]

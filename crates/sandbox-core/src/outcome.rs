@@ -14,6 +14,8 @@ use crate::plan::Note;
 pub struct Outcome {
     /// How the command ended.
     pub status: Status,
+    /// Whether somebody has ended it, and how.
+    pub ending: Ending,
     /// Captured standard output.
     pub stdout: Captured,
     /// Captured standard error.
@@ -34,7 +36,8 @@ impl Outcome {
     pub fn new(status: Status, usage: Usage) -> Self {
         let (stdout, stderr) = (Captured::default(), Captured::default());
         let (downgrades, notes) = (Vec::new(), Vec::new());
-        Self { status, stdout, stderr, usage, out_of_memory: 0, downgrades, notes }
+        let ending = Ending::default();
+        Self { status, ending, stdout, stderr, usage, out_of_memory: 0, downgrades, notes }
     }
 }
 
@@ -69,6 +72,37 @@ impl fmt::Display for Status {
             Self::Exited(code) => write!(f, "exit status {code}"),
             Self::Signaled(signal) => write!(f, "signal {signal}"),
         }
+    }
+}
+
+/// Whether a sandbox has ended by itself, or has been ended by who waited for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The command ended by itself, or upon a signal that somebody sent it: the [`Status`] tells.
+    #[default]
+    ByItself,
+    /// Its time was over ([`TimeOut`](crate::TimeOut)). It was asked to end, and has: with what status is its
+    /// own affair.
+    TimedOut,
+    /// Its time was over and it was asked to end in vain, or not at all: everything was killed.
+    TimedOutAndKilled,
+    /// Interrupted twice (Ctrl-C), and so killed.
+    InterruptedAndKilled,
+    /// Killed by a handle of the sandbox.
+    Killed,
+}
+
+/// What comes after "the command".
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ByItself => "ended by itself",
+            Self::TimedOut => "timed out",
+            Self::TimedOutAndKilled => "timed out, and was killed",
+            Self::InterruptedAndKilled => "was interrupted twice, and killed",
+            Self::Killed => "was killed",
+        })
     }
 }
 

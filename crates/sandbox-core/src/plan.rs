@@ -14,6 +14,7 @@ use crate::negotiate::{Downgrade, Granted};
 use crate::path::InsidePath;
 use crate::privileges::{Capability, SeccompProgram};
 use crate::process::{First, ListenPid, Session};
+use crate::time_out::TimeOut;
 
 /// Everything that will be done for one sandbox, in order, before the command runs.
 ///
@@ -31,6 +32,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is executed at the end.
     pub exec: Exec,
+    /// How long that may take.
+    pub time_out: Option<TimeOut>,
     /// What the caller should know: how a granted setting is met in a way that could surprise.
     pub notes: Vec<Note>,
     /// What was stepped down on the way here.
@@ -371,15 +374,10 @@ impl Plan {
             limits: config.limits,
             steps: Vec::new(),
             exec,
+            time_out: config.time_out,
             notes: Vec::new(),
             downgrades: granted.downgrades().to_vec(),
         }
-    }
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.setting, self.text)
     }
 }
 

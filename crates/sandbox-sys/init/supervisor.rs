@@ -8,6 +8,11 @@ const ROUND_MS: i64 = 20;
 /// After so many rounds in which no process ended, those left cannot be killed.
 const FRUITLESS_ROUNDS: u32 = 5_000 / ROUND_MS as u32;
 
+/// After so many rounds it is something that forks faster than it is killed.
+const QUICK_ROUNDS: u32 = 8;
+/// How many rounds it is starved before what was killed is reaped all the same.
+const STARVING_ROUNDS: u32 = 2_000;
+
 pub(crate) struct Supervisor {
     /// The PID of the command.
     command: i32,
@@ -149,8 +154,13 @@ impl Supervisor {
     /// Kills all descendants and reaps them.
     fn kill_all(&mut self) {
         let mut fruitless = 0;
+        let mut rounds: u32 = 0;
         while fruitless < FRUITLESS_ROUNDS {
             self.kill_round();
+            rounds = rounds.saturating_add(1);
+            if rounds > QUICK_ROUNDS && !self.own_pid_namespace {
+                self.starve();
+            }
             let reaped = self.reap();
             if reaped.all {
                 return;
@@ -180,10 +190,29 @@ impl Supervisor {
         {
             self.group = None;
         }
-        self.kill_children();
+        _ = self.kill_children();
     }
 
-    fn kill_children(&self) {
+    /// Kills without reaping: whoever has ended counts as a process until then, so that under a limit
+    /// (`RLIMIT_NPROC`, a cgroup) those that still live can start no others in their places. Until nothing changes
+    /// any more.
+    fn starve(&self) {
+        let mut last = 0;
+        for _ in 0..STARVING_ROUNDS {
+            let count = self.kill_children();
+            // Clears the readiness.
+            _ = sys::read(self.sigchld, &mut [0; 128]);
+            let [news] = sys::poll([self.sigchld], Some(ROUND_MS));
+            if !news && count == last {
+                return;
+            }
+            last = count;
+        }
+    }
+
+    /// Gives back how many there are, with those that have ended.
+    fn kill_children(&self) -> u32 {
+        let mut count: u32 = 0;
         let mut buffer = [0; 512];
         let mut pid = 0;
         sys::rewind(self.children);
@@ -197,11 +226,13 @@ impl Supervisor {
                 // 0 is a process that this PID namespace cannot name; kill(2) takes it for init's
                 // own process group, which is the caller's too.
                 if pid > 0 {
+                    count = count.saturating_add(1);
                     _ = sys::kill(pid, SIGKILL);
                 }
                 pid = 0;
             }
         }
+        count
     }
 }
 

@@ -18,6 +18,7 @@ mod posix;
 mod sandbox;
 mod set_up;
 mod signals;
+mod stop;
 mod streams;
 mod words;
 

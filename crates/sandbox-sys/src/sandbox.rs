@@ -4,17 +4,20 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use sandbox_core::{BackendName, Captured, Downgrade, Note, Outcome, Plan, Session, Status};
+use sandbox_core::{
+    BackendName, Captured, Downgrade, Ending, Note, Outcome, Plan, Session, Status, TimeOut,
+};
 
 use crate::end::End;
 use crate::engine::{self, Control, Process};
 use crate::error::{SpawnError, WaitError};
 use crate::set_up::SetUp;
-use crate::signals::{Held, HeldSignals, Sender};
+use crate::signals::{Held, HeldSignals, Sender, terminal_is_raw};
+use crate::stop::{Due, Insistence, Stop};
 use crate::streams::{Collector, Flow, Streams};
 
 /// Carries out a plan and starts its command.
@@ -41,6 +44,8 @@ pub fn spawn_observed(plan: &Plan, set_up: &mut SetUp<'_>) -> Result<SandboxChil
         process,
         outputs: [stdout, stderr],
         started,
+        running_since: Instant::now(),
+        time_out: plan.time_out,
         backend: plan.backend,
         session: plan.exec.session,
         downgrades: plan.downgrades.clone(),
@@ -49,7 +54,25 @@ pub fn spawn_observed(plan: &Plan, set_up: &mut SetUp<'_>) -> Result<SandboxChil
     })
 }
 
-/// Signals and kills a sandbox. Once that has ended, nothing happens.
+/// Signals and kills a sandbox, from any thread, while another one waits for it. It can be cloned, and keeps nothing
+/// alive: dropping it does nothing, dropping the [`SandboxChild`] kills. Once the sandbox has ended, nothing happens.
+///
+/// ```no_run
+/// # fn of(child: sandbox_sys::SandboxChild) -> Result<(), sandbox_sys::WaitError> {
+/// use std::time::Duration;
+///
+/// let handle = child.handle();
+/// std::thread::spawn(move || {
+///     std::thread::sleep(Duration::from_secs(60));
+///     handle.signal(15)?; // It is asked,
+///     std::thread::sleep(Duration::from_secs(5));
+///     handle.kill() // and where it has not ended by then, killed.
+/// });
+/// let outcome = child.wait()?;
+/// println!("the command {}: {}", outcome.ending, outcome.status);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct SandboxHandle {
     control: Arc<Control>,
@@ -66,7 +89,7 @@ impl SandboxHandle {
     ///
     /// Where the sandbox has processes of its own, nothing can escape this. Without, descendants of
     /// the command are killed as they are found, by the sandbox's init; a command that kills its init,
-    /// which is of the same user, can leave some behind.
+    /// which is of the same user, can leave some behind, unless it has limits: then all of it is in a cgroup.
     pub fn kill(&self) -> Result<(), WaitError> {
         self.control.kill().map_err(|error| WaitError::host("kill the sandbox", error))
     }
@@ -91,6 +114,9 @@ pub struct SandboxChild {
     process: Process,
     outputs: [Option<Collector>; 2],
     started: Instant,
+    /// Its command has been executed shortly before.
+    running_since: Instant,
+    time_out: Option<TimeOut>,
     backend: BackendName,
     session: Session,
     downgrades: Vec<Downgrade>,
@@ -139,12 +165,14 @@ impl SandboxChild {
         self.handle().kill()
     }
 
-    /// Closes the command's standard input, reads the captured streams, and waits for the end.
+    /// Closes the command's standard input, reads the captured streams, and waits for the end, which a
+    /// time-out ([`SandboxConfig::time_out`](sandbox_core::SandboxConfig::time_out)) may bring about:
+    /// [`Outcome::ending`] tells.
     ///
     /// # Errors
     /// The sandbox was killed by somebody else, or a system call failed. It is gone then, too.
     pub fn wait(self) -> Result<Outcome, WaitError> {
-        self.wait_with(None)
+        self.wait_with(None, Insistence::IsNothing)
     }
 
     /// The same, as a command line tool waits: signals that were held back since before the start, and
@@ -156,13 +184,42 @@ impl SandboxChild {
     /// # Errors
     /// As for [`wait`](Self::wait).
     pub fn wait_passing_on(self, held: &HeldSignals) -> Result<Outcome, WaitError> {
-        self.wait_with(Some(held))
+        self.wait_with(Some(held), Insistence::IsNothing)
     }
 
-    fn wait_with(mut self, held: Option<&HeldSignals>) -> Result<Outcome, WaitError> {
+    /// The same, and whoever interrupts it twice means it: the first `SIGINT` (Ctrl-C) is the command's; another
+    /// one from 0.2 to 2 s after the last kills everything in the sandbox, 0.1 s later, unless it has
+    /// ended by then. [`Outcome::ending`] tells.
+    ///
+    /// Those closer together are one: who has started this process may pass on what a terminal has sent to both.
+    /// What a terminal sends does not kill while its lines are edited by a program (it is not in canonical
+    /// mode, termios(3)), as at the prompts of interpreters, debuggers and shells, which have a use for Ctrl-C.
+    /// What such a program ignores is killed by `SIGTERM` and by [`SandboxHandle::kill`].
+    ///
+    /// # Errors
+    /// As for [`wait`](Self::wait).
+    pub fn wait_interruptible(self, held: &HeldSignals) -> Result<Outcome, WaitError> {
+        self.wait_with(Some(held), Insistence::Kills)
+    }
+
+    fn wait_with(
+        mut self,
+        held: Option<&HeldSignals>,
+        insistence: Insistence,
+    ) -> Result<Outcome, WaitError> {
         drop(self.stdin.take());
-        let End { status, usage } = self.collect(held)?;
+        let mut stop = Stop::new(self.time_out, self.running_since, insistence);
+        let End { status, usage } = self.collect(held, &mut stop)?;
         let mut outcome = Outcome::new(status, usage);
+        outcome.ending = match stop.ending() {
+            Ending::ByItself
+                if status == Status::Signaled(libc::SIGKILL)
+                    && self.process.control().was_killed() =>
+            {
+                Ending::Killed
+            }
+            ending => ending,
+        };
         outcome.out_of_memory = self.process.out_of_memory();
         outcome.usage.wall = self.started.elapsed();
         let captured = |output: Option<Collector>| output.map(Collector::into_captured);
@@ -175,11 +232,11 @@ impl SandboxChild {
     }
 
     /// Reads both streams as they fill, so that neither blocks the command, until the sandbox ends.
-    fn collect(&mut self, held: Option<&HeldSignals>) -> Result<End, WaitError> {
+    fn collect(&mut self, held: Option<&HeldSignals>, stop: &mut Stop) -> Result<End, WaitError> {
         let mut open = self.outputs.each_ref().map(Option::is_some);
         let mut ended_by = None;
         loop {
-            let ready = self.poll(open, held)?;
+            let ready = self.poll(open, held, stop.rest(Instant::now()))?;
             for (index, output) in self.outputs.iter_mut().enumerate() {
                 if ready.outputs[index] {
                     open[index] = read(output.as_mut())? == Flow::Open;
@@ -187,6 +244,9 @@ impl SandboxChild {
             }
             if let (true, Some(held)) = (ready.signal, held) {
                 for held in held.take() {
+                    if held.signal == libc::SIGINT {
+                        stop.interrupt(Instant::now(), held.sender);
+                    }
                     if self.pass_on(held)? == Effect::Ended {
                         ended_by = Some(held.signal);
                     }
@@ -205,6 +265,28 @@ impl SandboxChild {
                 }
                 return Ok(end);
             }
+            self.end_in_time(stop)?;
+        }
+    }
+
+    /// Does what is due to end the sandbox.
+    fn end_in_time(&self, stop: &mut Stop) -> Result<(), WaitError> {
+        match stop.due(Instant::now()) {
+            None => Ok(()),
+            // A PID 1 that does not heed it would not know of it.
+            Some(Due::Ask(signal)) if self.process.heeds(signal) => {
+                self.signal(signal)?;
+                self.signal(libc::SIGCONT)
+            }
+            Some(Due::KillUnlessInteractive) if terminal_is_raw() => Ok(()),
+            Some(due) => {
+                stop.killed(match due {
+                    Due::Ask(_) => Ending::TimedOutAndKilled,
+                    Due::KillUnlessInteractive => Ending::InterruptedAndKilled,
+                    Due::Kill(why) => why,
+                });
+                self.kill()
+            }
         }
     }
 
@@ -220,7 +302,12 @@ impl SandboxChild {
         Ok(Effect::LeftToIt)
     }
 
-    fn poll(&self, open: [bool; 2], held: Option<&HeldSignals>) -> Result<Ready, WaitError> {
+    fn poll(
+        &self,
+        open: [bool; 2],
+        held: Option<&HeldSignals>,
+        rest: Option<Duration>,
+    ) -> Result<Ready, WaitError> {
         let mut fds: Vec<(Source, BorrowedFd<'_>)> = vec![(Source::Process, self.process.news())];
         fds.extend(held.and_then(HeldSignals::fd).map(|fd| (Source::Signal, fd)));
         for (index, output) in self.outputs.iter().enumerate().filter(|(index, _)| open[*index]) {
@@ -228,10 +315,11 @@ impl SandboxChild {
         }
         let mut polled: Vec<_> =
             fds.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
-        while let Err(errno) = poll(&mut polled, PollTimeout::NONE) {
-            if errno != Errno::EINTR {
-                return Err(WaitError::host("wait for the sandbox", errno));
-            }
+        match poll(&mut polled, rest.map_or(PollTimeout::NONE, timeout)) {
+            // What is due is looked at.
+            Ok(0) | Err(Errno::EINTR) => return Ok(Ready::default()),
+            Err(errno) => return Err(WaitError::host("wait for the sandbox", errno)),
+            Ok(_) => {}
         }
         let mut ready = Ready::default();
         for ((source, _), fd) in fds.iter().zip(&polled) {
@@ -245,6 +333,12 @@ impl SandboxChild {
         }
         Ok(ready)
     }
+}
+
+/// Not less than that, as whoever waits too short waits again; and not too much for poll(2).
+fn timeout(rest: Duration) -> PollTimeout {
+    let rest = rest.min(Duration::from_hours(1)) + Duration::from_millis(1);
+    PollTimeout::try_from(rest).unwrap_or(PollTimeout::ZERO)
 }
 
 fn read(output: Option<&mut Collector>) -> Result<Flow, WaitError> {

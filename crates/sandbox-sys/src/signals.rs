@@ -1,5 +1,9 @@
 //! Signals that reach the caller and are meant for the command.
 
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::sys::termios::{LocalFlags, tcgetattr};
+
 /// A signal that came.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Held {
@@ -16,6 +20,15 @@ pub(crate) enum Sender {
     /// A process, to this one.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there they are not held"))]
     Process,
+}
+
+/// Whether the terminal of the session is not in canonical mode (termios(3)): whoever has the foreground edits
+/// lines, or has the whole screen.
+pub(crate) fn terminal_is_raw() -> bool {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let terminal = open("/dev/tty", flags, Mode::empty());
+    let settings = terminal.and_then(tcgetattr);
+    settings.is_ok_and(|settings| !settings.local_flags.contains(LocalFlags::ICANON))
 }
 
 #[cfg(target_os = "linux")]

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static void nap(int milliseconds) { usleep(milliseconds * 1000); }
@@ -256,10 +257,25 @@ static int forks(char **words)
     return 0;
 }
 
+// bomb: forks for ever, and so does each child, up to 150 processes of a user; ends by the clock, if nobody ends it.
+static int bomb(char **words)
+{
+    (void)words;
+    struct rlimit most = {150, 150};
+    time_t end = time(NULL) + 10;
+    signal(SIGCHLD, SIG_IGN);
+    if (setrlimit(RLIMIT_NPROC, &most))
+        return report(-1);
+    while (time(NULL) < end)
+        if (fork() < 0)
+            usleep(100);
+    _exit(0);
+}
+
 const struct command life_commands[] = {
     {"sleep", 1, sleep_for}, {"orphan", 1, orphan},  {"daemon", 1, leave_daemon},
     {"family", 2, family},   {"kill", 2, send_signal}, {"pids", 0, pids},
     {"zombies", 0, zombies}, {"reveals", 3, reveals},
     {"allocate", 1, allocate}, {"together", 2, together}, {"burn", 1, burn},
-    {"forks", 1, forks},     {NULL, 0, NULL},
+    {"forks", 1, forks},     {"bomb", 0, bomb},     {NULL, 0, NULL},
 };

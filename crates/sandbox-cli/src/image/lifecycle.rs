@@ -1,6 +1,6 @@
 //! The processes of one app, one after another: pre-start, main, post-stop.
 
-use sandbox_core::{Outcome, Status};
+use sandbox_core::{Ending, Outcome};
 use sandbox_sys::{SandboxChild, WaitError};
 
 use crate::error::CliError;
@@ -30,17 +30,20 @@ pub(super) fn run(
     wait: Wait<'_>,
 ) -> Result<Outcome, CliError> {
     if let Some(request) = &stages.pre_start {
-        let status = handler("pre-start", request, audience, wait)?;
-        if !status.success() {
-            return Err(CliError::PreStart(status));
+        let outcome = handler("pre-start", request, audience, wait)?;
+        match outcome.ending {
+            Ending::ByItself if outcome.status.success() => {}
+            Ending::ByItself => return Err(CliError::PreStart(outcome.status)),
+            ending => return Err(CliError::PreStartStopped(ending)),
         }
     }
     let ended = wait(begin(&stages.main, verbosity, audience)?);
     if let Some(request) = &stages.post_stop {
         // How the main process ended says more than this.
         let problem = match handler("post-stop", request, audience, wait) {
-            Ok(status) if status.success() => None,
-            Ok(status) => Some(status.to_string()),
+            Ok(Outcome { ending: Ending::ByItself, status, .. }) if status.success() => None,
+            Ok(Outcome { ending: Ending::ByItself, status, .. }) => Some(status.to_string()),
+            Ok(Outcome { ending, .. }) => Some(format!("it {ending}")),
             Err(error) => Some(error.to_string()),
         };
         if let Some(problem) = problem {
@@ -55,9 +58,9 @@ fn handler(
     request: &Request,
     audience: &Audience,
     wait: Wait<'_>,
-) -> Result<Status, CliError> {
+) -> Result<Outcome, CliError> {
     let child = launcher(request).start(&request.config)?;
     let outcome = wait(child)?;
     audience.event(&Event::Handler { name, status: outcome.status.shell_code() });
-    Ok(outcome.status)
+    Ok(outcome)
 }

@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 
 use sandbox_core::{
     CgroupView, CommandLine, Environment, Hostname, Input, Isolation, KeptCapabilities, Output,
-    SandboxConfig, Standing, User, UserNamespace,
+    SandboxConfig, Standing, TimeOut, User, UserNamespace,
 };
 use sandbox_sys::{HeldSignals, SandboxChild, SetUp};
 
@@ -66,7 +66,8 @@ pub(super) fn as_subordinate(
         return Ok(None);
     }
     let ids = Ids::Subordinate(Ranges::of_caller()?);
-    start(words.iter().cloned(), descriptors, ids, Shared::Nothing, held).map(Some)
+    // Time is kept by the one inside.
+    start(words.iter().cloned(), descriptors, ids, Shared::Nothing, None, held).map(Some)
 }
 
 /// Whether this process is the one inside.
@@ -80,6 +81,7 @@ pub(super) fn start(
     descriptors: BTreeSet<i32>,
     ids: Ids,
     shared: Shared,
+    time_out: Option<TimeOut>,
     held: &HeldSignals,
 ) -> Result<SandboxChild, CliError> {
     let program = env::current_exe().map_err(CliError::Myself)?;
@@ -89,6 +91,7 @@ pub(super) fn start(
     config.stderr = Output::Inherit;
     config.capabilities = KeptCapabilities::All;
     config.process.descriptors = descriptors;
+    config.time_out = time_out;
     config.env.set.insert(INSIDE.into(), "1".into());
     if let Shared::Pod(name) = shared {
         // Its environment may be seen by apps that keep capabilities of the host's root.

@@ -35,6 +35,7 @@ use crate::flags::{Flags, VerbosityFlags};
 use crate::render::line;
 use crate::report::Audience;
 use crate::run::{Verbosity, fail};
+use crate::time::TimeFlags;
 use crate::{exit, render};
 
 /// The first word of a command line that is about a pod.
@@ -54,6 +55,8 @@ pub(crate) struct PodFlags {
     images: Vec<PathBuf>,
     #[command(flatten)]
     image: ImageFlags,
+    #[command(flatten)]
+    time: TimeFlags,
     #[command(flatten)]
     verbosity: VerbosityFlags,
 }
@@ -109,6 +112,7 @@ fn check(flags: &ImageFlags) -> Result<(), CliError> {
 
 fn run(flags: PodFlags, words: &[OsString], audience: &Audience) -> Result<u8, CliError> {
     check(&flags.image)?;
+    flags.time.over(None)?;
     let held = HeldSignals::hold().map_err(CliError::Signals)?;
     if let Some(child) = nest::as_subordinate(&flags.image, words, BTreeSet::new(), &held)? {
         return Ok(exit::of_outcome(&child.wait_passing_on(&held)?));
@@ -116,6 +120,7 @@ fn run(flags: PodFlags, words: &[OsString], audience: &Audience) -> Result<u8, C
     let verbosity = if flags.verbosity.verbose { Verbosity::Verbose } else { Verbosity::Quiet };
     let mut all = Flags::parse_from([crate::run::NAME]);
     all.image = flags.image;
+    all.time = flags.time;
     let (dir, file) = (directory()?, ConfigFile::default());
     let (verbosity, held) = (&verbosity, &held);
     let run = Run { flags: &all, file: &file, verbosity, audience, held, dir: &dir };
@@ -168,8 +173,11 @@ impl Run<'_> {
         let words = [OsString::from(inside::WORD), file.clone().into_os_string()];
         let ids = Ids::of_caller();
         let shared = Shared::Pod(Hostname::new(format!("pod-{}", document.facts.uuid))?);
-        let child = nest::start(words, BTreeSet::new(), ids, shared, self.held)?;
-        Ok(exit::of_outcome(&child.wait_passing_on(self.held)?))
+        let time_out = self.flags.time.over(None)?;
+        let child = nest::start(words, BTreeSet::new(), ids, shared, time_out, self.held)?;
+        let outcome = child.wait_interruptible(self.held)?;
+        self.audience.say(&render::ending(outcome.ending));
+        Ok(exit::of_outcome(&outcome))
     }
 
     fn of_images(&self, images: &[PathBuf]) -> Result<(PodManifest, Vec<Member>), CliError> {

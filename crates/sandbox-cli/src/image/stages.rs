@@ -234,7 +234,7 @@ impl Prepared {
     /// Runs all of it.
     pub(super) fn run(&self, run: &Run<'_>) -> Result<Outcome, CliError> {
         told::image(&self.loaded, &self.reports, &self.warnings, run.verbosity, run.audience);
-        let wait = |child: SandboxChild| child.wait_passing_on(run.held);
+        let wait = |child: SandboxChild| child.wait_interruptible(run.held);
         lifecycle::run(&self.stages, run.verbosity, run.audience, &wait)
     }
 }

@@ -15,6 +15,7 @@ mod machine;
 mod mounts;
 mod original;
 mod policy;
+mod stopped;
 mod streams;
 mod terminal;
 mod undrained;

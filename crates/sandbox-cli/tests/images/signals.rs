@@ -200,3 +200,23 @@ fn a_signal_reaches_the_app_and_its_last_handler_runs() {
         w.is_clean();
     });
 }
+
+#[test]
+fn an_app_has_its_time_and_its_last_handler_runs() {
+    for_everyone(|w| {
+        let stop = json!([{"name": "post-stop", "exec": ["/bin/echo", "post"]}]);
+        let image = &*w.script("echo ready; exec sleep 60", json!({"eventHandlers": stop}));
+        let child = spawn(&mut w.start(&["--timeout", "0.5", image]));
+        let (code, out, err) = ended(child);
+        assert_eq!((code, &*out), (Some(124), "ready\npost\n"), "{err}");
+        assert!(err.contains("the command timed out\n"), "{err}");
+        w.is_clean();
+        // A handler that takes too long is ended too, and what waits for it is not run.
+        let start = json!([{"name": "pre-start", "exec": ["/bin/sleep", "60"]}]);
+        let image = &*w.script("echo ran", json!({"eventHandlers": start}));
+        let (code, out, err) = ended(spawn(&mut w.start(&["--timeout", "0.5", image])));
+        assert_eq!((code, &*out), (Some(124), ""), "{err}");
+        assert!(err.contains("pre-start handler timed out"), "{err}");
+        w.is_clean();
+    });
+}

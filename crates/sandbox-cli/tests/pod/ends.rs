@@ -69,3 +69,18 @@ fn pods_with_limits_run_at_the_same_time() {
         });
     });
 }
+
+#[test]
+fn a_pod_has_its_time() {
+    with_images(|i| {
+        let heeds = i.image("heeds", UNTIL_TOLD, json!({}));
+        let stubborn = i.script("stubborn", "trap '' TERM; busybox sleep 20");
+        // Asked, every app has a say; the pod ends with the last.
+        let ran = i.pod(&["--timeout", "2"], std::slice::from_ref(&heeds));
+        assert_eq!((ran.code, ran.out.as_str()), (Some(124), "up\ntold\n"), "{ran:?}");
+        assert!(ran.err.contains("the command timed out\n"), "{ran:?}");
+        let ran = i.pod(&["--timeout", "2", "--kill-after", "0.3"], &[heeds, stubborn]);
+        assert_eq!(ran.code, Some(137), "{ran:?}");
+        assert!(ran.err.contains("timed out, and was killed"), "{ran:?}");
+    });
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -14,7 +15,7 @@ use sandbox_core::{
     Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities, Limits,
     ListenPid, Loopback, Missing, Mount, MountFlag, MountPoint, Obstacle, Output, OverlayUpper,
     ProcessSettings, Recursion, Root, SandboxConfig, SeccompProgram, Session, Setting, Support,
-    User, UserNamespace, WhyNot, Writable,
+    TimeOut, User, UserNamespace, WhyNot, Writable,
 };
 
 pub(crate) const BACKEND: BackendName = BackendName::new("test-backend");
@@ -164,6 +165,13 @@ pub(crate) fn environment() -> impl Strategy<Value = Environment> {
     })
 }
 
+fn time_out() -> impl Strategy<Value = Option<TimeOut>> {
+    option::of((1..10_000_000_u64, 0..10_000_000_u64, 1..=64).prop_map(|(after, grace, signal)| {
+        let time_out = TimeOut::new(Duration::from_millis(after));
+        time_out.grace(Duration::from_millis(grace)).signal(signal)
+    }))
+}
+
 fn limits() -> impl Strategy<Value = Limits> {
     let memory = option::of(1..1_u64 << 50);
     (memory, option::of(1..100_000_u32), option::of(1..100_000_u32)).prop_map(
@@ -211,7 +219,14 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
     (
         (command, option::of(inside_path()), environment(), root, writable),
         (isolation(), isolation(), isolation(), isolation()),
-        (vec(mount(), 0..4), option::of(hostname), user, vec(0..70_000_u32, 0..3), limits()),
+        (
+            vec(mount(), 0..4),
+            option::of(hostname),
+            user,
+            vec(0..70_000_u32, 0..3),
+            limits(),
+            time_out(),
+        ),
         (
             isolation(),
             isolation(),
@@ -228,6 +243,7 @@ pub(crate) fn config() -> impl Strategy<Value = SandboxConfig> {
             (config.mounts, config.network, config.processes, config.ipc) = isolations;
             (config.extra_mounts, config.hostname, config.user) = (place.0, place.1, place.2);
             (config.groups, config.limits) = (place.3, place.4);
+            config.time_out = place.5;
             (config.uts, config.cgroup, config.loopback, config.user_namespace) =
                 (rest.0, rest.1, rest.2, rest.3);
             (config.capabilities, config.seccomp, config.process) = rest.4;

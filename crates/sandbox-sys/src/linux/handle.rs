@@ -141,7 +141,7 @@ fn raw_kill(pid: Pid, signal: i32) -> nix::Result<()> {
 
 /// pidfd_send_signal(2); nothing where the process has ended.
 #[allow(unsafe_code, reason = "libc has no wrapper")]
-fn signal_pidfd(pidfd: &OwnedFd, signal: i32) -> io::Result<()> {
+pub(super) fn signal_pidfd(pidfd: &OwnedFd, signal: i32) -> io::Result<()> {
     // SAFETY: no pointers but a null one, which the call takes.
     let sent = unsafe {
         let no_info = std::ptr::null::<libc::siginfo_t>();

@@ -65,6 +65,11 @@ impl Control {
         }
     }
 
+    /// Whether somebody has killed it.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed.load(Relaxed)
+    }
+
     /// Kills everything in the sandbox.
     pub(crate) fn kill(&self) -> io::Result<()> {
         self.killed.store(true, Relaxed);
@@ -250,8 +255,10 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<Record>> {
     loop {
         return match recv(socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
             Ok(count) => Ok(Record::from_bytes(&bytes[..count])),
-            Err(Errno::EINTR) => continue,
-            Err(Errno::EAGAIN | Errno::ECONNRESET) => Ok(None),
+            // The init has ended with a message of ours unread, which the kernel says once, and before what
+            // the init has sent (unix(7)).
+            Err(Errno::EINTR | Errno::ECONNRESET) => continue,
+            Err(Errno::EAGAIN) => Ok(None),
             Err(errno) => Err(errno.into()),
         };
     }

@@ -312,17 +312,17 @@ fn explain(failure: Failure, plan: &Plan) -> SpawnError {
 /// then this is something to hold in the place of a child that has ended before.
 fn own_handle(calls: Calls) -> io::Result<OwnedFd> {
     match calls.pidfd {
-        Known::Yes => own_pidfd(),
+        Known::Yes => pidfd(std::process::id()),
         Known::No => handle::hung_up(),
     }
 }
 
-/// A pidfd of this process, by which the sandbox's init notices the caller's end.
+/// A pidfd: of this process, by which the init notices the caller's end, or of one that is to be killed.
 #[allow(unsafe_code, reason = "pidfd_open(2) has no wrapper in libc")]
-fn own_pidfd() -> io::Result<OwnedFd> {
+pub(super) fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     use std::os::fd::FromRawFd;
     // SAFETY: no pointers; the result is checked before it is owned.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) };
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     match i32::try_from(fd) {
         // SAFETY: the kernel has just made it, for us.
         Ok(fd) if fd >= 0 => above_streams(unsafe { OwnedFd::from_raw_fd(fd) }),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub(crate) struct Process {
 pub(crate) struct Control {
     pid: Pid,
     session: Session,
+    /// By us, before its end.
+    killed: AtomicBool,
     /// Its number is its own until it is reaped, and no longer.
     life: Mutex<Life>,
 }
@@ -45,7 +48,8 @@ impl Process {
             .stack_size(64 * 1024)
             .spawn(move || watch(pid, writer));
         let life = Mutex::new(Life::Running);
-        let control = Arc::new(Control { pid: Pid::from_raw(pid), session, life });
+        let control =
+            Arc::new(Control { pid: Pid::from_raw(pid), session, killed: false.into(), life });
         let process = Self { control, news, mounts };
         // Without the thread nobody would tell of the end: dropping the process kills it.
         watched.map(|_| process)
@@ -88,7 +92,7 @@ impl Process {
         let pid = self.control.pid.as_raw();
         wait_without_reaping(pid)?;
         // The leader is a zombie, so the group's number is still its own.
-        self.control.kill()?;
+        self.control.kill_group()?;
         *self.control.life() = Life::Reaped;
         reap(pid)
     }
@@ -105,8 +109,18 @@ impl Control {
         self.while_running(|| kill(self.pid, signal))
     }
 
+    /// Whether somebody has killed it.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed.load(Relaxed)
+    }
+
     /// Kills the command, and what is in its process group.
     pub(crate) fn kill(&self) -> io::Result<()> {
+        self.killed.store(true, Relaxed);
+        self.kill_group()
+    }
+
+    fn kill_group(&self) -> io::Result<()> {
         self.while_running(|| match self.session {
             Session::New => killpg(self.pid, Signal::SIGKILL),
             Session::Callers => kill(self.pid, Signal::SIGKILL),

@@ -4,7 +4,9 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use sandbox_core::{Feature, Isolation, SandboxConfigBuilder, Status};
+use sandbox_core::{Ending, Feature, Isolation, Limits, SandboxConfigBuilder, Status, TimeOut};
+
+use sandbox_sys::WaitError;
 
 use super::processes::{first_line, lives, wait_for_life};
 use crate::case::{Case, Need, Role};
@@ -13,13 +15,26 @@ use crate::world::World;
 
 const ISOLATED: &[Need] = &[Need::Has(Feature::ProcessesIsolated)];
 
+const LIMITED: &[Need] = &[Need::Has(Feature::ProcessesLimited)];
+
 pub(super) const CASES: &[Case] = &[
     Case::new("lifecycle/wait-waits", &[], wait_waits),
     Case::new("lifecycle/usage", &[], usage),
     Case::new("lifecycle/killed-while-somebody-waits", &[], killed_while_waiting),
     Case::new("lifecycle/signal", &[], signal),
+    Case::new("lifecycle/signals-until-the-end", &[], signals_until_the_end),
+    Case::new("lifecycle/time-out-asks", &[], time_out_asks).control(no_time_out),
+    Case::new("lifecycle/time-out-of-a-stopped-command", &[], time_out_stopped),
+    Case::new("lifecycle/time-out-kills-the-tree", ISOLATED, time_out_kills).control(no_time_out),
+    Case::new("lifecycle/undefined-time-out-kills-the-tree", &[], time_out_kills_undefined)
+        .control(no_time_out),
     Case::new("lifecycle/kill-ends-the-tree", ISOLATED, kill_isolated),
     Case::new("lifecycle/undefined-kill-ends-the-tree", &[], kill_undefined),
+    Case::new("lifecycle/undefined-limited-ends-without-its-init", LIMITED, init_killed),
+    Case::new("lifecycle/undefined-kill-ends-a-fork-bomb", LIMITED, bomb_in_cgroup)
+        .control(bomb_goes_on),
+    Case::new("lifecycle/undefined-kill-ends-a-users-fork-bomb", &[Need::PlainUser], bomb)
+        .control(bomb_goes_on),
     Case::new("lifecycle/drop-ends-the-tree", ISOLATED, drop_isolated),
     Case::new("lifecycle/undefined-drop-ends-the-tree", &[], drop_undefined),
     Case::new("lifecycle/ends-with-its-caller", ISOLATED, caller_killed).control(plain_lives_on),
@@ -81,7 +96,9 @@ fn kill(w: &World<'_>, processes: Isolation) -> Check {
     both_live(w)?;
     let start = Instant::now();
     child.kill()?;
-    same("status", child.wait()?.status, Status::Signaled(9))?;
+    let outcome = child.wait()?;
+    same("status", outcome.status, Status::Signaled(9))?;
+    same("ending", outcome.ending, Ending::Killed)?;
     ensure!(start.elapsed() < Duration::from_secs(5), "the end took {:?}", start.elapsed());
     both_ended(w)
 }
@@ -182,4 +199,100 @@ fn killed_while_waiting(w: &World<'_>) -> Check {
     let handle = killer.join().map_err(|_| Failure::wrong("a thread panicked"))??;
     handle.kill()?;
     Ok(handle.signal(15)?)
+}
+
+/// What init has not read when it ends does not hide what it has said.
+fn signals_until_the_end(w: &World<'_>) -> Check {
+    for _ in 0..20 {
+        let child = w.start(w.probe("sleep 30000"))?;
+        for signal in [15, 18, 18, 18] {
+            child.signal(signal)?;
+        }
+        same("status", child.wait()?.status, Status::Signaled(15))?;
+    }
+    Ok(())
+}
+
+const TIME: Duration = Duration::from_millis(200);
+
+fn ends_soon(w: &World<'_>, config: SandboxConfigBuilder, status: i32, ending: Ending) -> Check {
+    let start = Instant::now();
+    let outcome = w.run(config.time_out(TimeOut::new(TIME).grace(TIME)))?;
+    same("status", outcome.status, Status::Signaled(status))?;
+    same("ending", outcome.ending, ending)?;
+    let took = start.elapsed();
+    ensure!(took >= TIME && took < Duration::from_secs(8), "the end took {took:?}");
+    Ok(())
+}
+
+fn time_out_asks(w: &World<'_>) -> Check {
+    ends_soon(w, w.probe("sleep 30000"), 15, Ending::TimedOut)
+}
+
+/// It is continued, and so can end.
+fn time_out_stopped(w: &World<'_>) -> Check {
+    ends_soon(w, w.probe("kill-self 19 , sleep 30000"), 15, Ending::TimedOut)
+}
+
+fn time_out_kills(w: &World<'_>) -> Check {
+    ends_soon(w, family(w, Isolation::Isolated), 9, Ending::TimedOutAndKilled)?;
+    both_ended(w)
+}
+
+fn time_out_kills_undefined(w: &World<'_>) -> Check {
+    ends_soon(w, family(w, Isolation::Undefined), 9, Ending::TimedOutAndKilled)?;
+    both_ended(w)
+}
+
+/// Without one nobody asks.
+fn no_time_out(w: &World<'_>) -> Check {
+    let outcome = w.run(w.probe("sleep 600 , exit 3"))?;
+    same("status", outcome.status, Status::Exited(3))?;
+    same("ending", outcome.ending, Ending::ByItself)
+}
+
+/// A command can kill its init, where it is of the same user. What has limits is in a cgroup, where all of it
+/// is found.
+fn init_killed(w: &World<'_>) -> Check {
+    use nix::sys::signal::{Signal, kill};
+    let mut limits = Limits::default();
+    limits.processes = Some(50);
+    let child = w.start(family(w, Isolation::Undefined).limits(limits))?;
+    both_live(w)?;
+    kill(nix::unistd::Pid::from_raw(child.pid().cast_signed()), Signal::SIGKILL)?;
+    let ended = child.wait();
+    ensure!(matches!(ended, Err(WaitError::Killed)), "it ended otherwise: {ended:?}");
+    both_ended(w)
+}
+
+/// It would end by itself after 10 s; it has some time to grow before it is killed.
+fn bomb_ends(w: &World<'_>, config: SandboxConfigBuilder) -> Check {
+    let child = w.start(config)?;
+    sleep(Duration::from_millis(500));
+    let start = Instant::now();
+    child.kill()?;
+    same("status", child.wait()?.status, Status::Signaled(9))?;
+    ensure!(start.elapsed() < Duration::from_secs(6), "the end took {:?}", start.elapsed());
+    Ok(())
+}
+
+fn bomb(w: &World<'_>) -> Check {
+    bomb_ends(w, w.probe("bomb"))
+}
+
+fn bomb_in_cgroup(w: &World<'_>) -> Check {
+    let mut limits = Limits::default();
+    limits.processes = Some(150);
+    bomb_ends(w, w.probe("bomb").limits(limits))
+}
+
+/// Nobody kills it: it lives as long as it wants to.
+fn bomb_goes_on(w: &World<'_>) -> Check {
+    let mut limits = Limits::default();
+    limits.processes = nix::unistd::geteuid().is_root().then_some(150);
+    let child = w.start(w.probe("bomb").limits(limits))?;
+    let start = Instant::now();
+    child.wait()?;
+    ensure!(start.elapsed() > Duration::from_secs(7), "it ended after {:?}", start.elapsed());
+    Ok(())
 }

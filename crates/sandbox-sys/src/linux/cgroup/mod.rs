@@ -8,6 +8,7 @@
 //! command, or where the command itself is what is executed, by the caller right afterwards.
 
 mod hierarchy;
+mod kill;
 mod limit;
 mod name;
 #[cfg(test)]
@@ -271,7 +272,7 @@ fn remove_left_ones(parent: &Path) {
     }
 }
 
-/// Removes a cgroup with those below it. What cannot be removed by then is left for the next caller.
+/// Removes a cgroup with those below it, and kills what is still in it: the sandbox has ended. What cannot be removed by then is left for the next caller.
 fn remove(cgroup: &Path, tries: u32) {
     for entry in fs::read_dir(cgroup).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -281,6 +282,7 @@ fn remove(cgroup: &Path, tries: u32) {
     for moment in 1..=tries {
         match fs::remove_dir(cgroup) {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                kill::kill_all(cgroup);
                 sleep(Duration::from_millis(moment.into()));
             }
             _ => return,
