@@ -8,6 +8,7 @@ mod command;
 mod demo;
 mod deny;
 mod dist;
+mod fire;
 mod fuzz;
 mod image;
 mod matrix;
@@ -42,6 +43,8 @@ usage: cargo xtask COMMAND [OPTIONS]
   clients                programs that people use, unchanged, on our executables, as root and
                            as a user [python-original|ybd|buildstream|sccache] [--required]
   bench                  speed and memory beside bubblewrap, a bare floor, tar and umoci
+  fire                   sandboxes by the thousand, killed, stopped and timed out at random: nothing
+                           is left [--runs N] [--seconds N] [--seed N] [BACKEND]
   fuzz                   libFuzzer on what reads untrusted bytes [TARGET]... [--seconds N]
   tidy                   the workspace's own rules, all findings listed
   deny                   licences and duplicate versions of the dependencies
@@ -78,6 +81,7 @@ fn dispatch(args: &[String]) -> Result {
         "clients-farm" => clients::farm::run(rest),
         "matrix" => matrix::run(rest),
         "bench" => bench::run(rest),
+        "fire" => fire::run(rest),
         "fuzz" => fuzz::run(rest),
         "tidy" => tidy::run(rest),
         "deny" => deny::run(rest),
