@@ -20,7 +20,7 @@ const WARM_UP: usize = 200;
 const COMMANDS: u64 = 8;
 
 pub(crate) fn call(order: &Order) -> Result {
-    let kinds = shot::kinds(order)?;
+    let kinds = Order::kinds();
     let mut random = Random::new(order.seed);
     let warm_up = WARM_UP.max(order.threads * 8).min(order.runs);
     volley(order, &kinds, warm_up, &mut random)?;

@@ -115,18 +115,18 @@ fn phases(order: &Order, kinds: &[Kind], children: &Children, count: &Count) -> 
             ..order.clone()
         };
         let start = Instant::now();
-        live(&part, children, count)?;
+        live(&part, kinds, children, count)?;
         println!("  {name}: {:.1} s", start.elapsed().as_secs_f64());
         leaks.extend(children.left());
         leaks.extend(host.left()?);
     }
     let start = Instant::now();
     let part = order.runs * 25 / 100;
-    mortal(order, part, children, count, &mut random)?;
+    mortal(order, part, kinds, children, count, &mut random)?;
     let callers = count.killed_callers.load(Relaxed);
     println!("  {callers} callers killed: {:.1} s", start.elapsed().as_secs_f64());
     leaks.extend(children.left());
-    let targets = host::sweep_targets(&order.dir.join("mortal"));
+    let targets = host::sweep_targets(&order.dir.join(shot::MORTAL));
     let cgroups = host::cgroups().len();
     sweep(order, kinds)?;
     println!(
@@ -173,8 +173,8 @@ fn killed(count: &Count, kind: &str) -> usize {
     those.map(|(_, count)| count).sum()
 }
 
-fn start(order: &Order, children: &Children) -> Result<(Child, ChildStdout)> {
-    let mut caller = order.caller()?;
+fn start(order: &Order, kinds: &[Kind], children: &Children) -> Result<(Child, ChildStdout)> {
+    let mut caller = order.caller(kinds)?;
     caller.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut caller = children.start(&mut caller)?;
     let out = caller.stdout.take().ok_or("no output of a caller")?;
@@ -182,8 +182,8 @@ fn start(order: &Order, children: &Children) -> Result<(Child, ChildStdout)> {
 }
 
 /// A caller that lives until it is done.
-fn live(order: &Order, children: &Children, count: &Count) -> Result {
-    let (caller, out) = start(order, children)?;
+fn live(order: &Order, kinds: &[Kind], children: &Children, count: &Count) -> Result {
+    let (caller, out) = start(order, kinds, children)?;
     for line in BufReader::new(out).lines() {
         count.line(&line?);
     }
@@ -194,6 +194,7 @@ fn live(order: &Order, children: &Children, count: &Count) -> Result {
 fn mortal(
     order: &Order,
     runs: usize,
+    kinds: &[Kind],
     children: &Children,
     count: &Count,
     random: &mut Random,
@@ -207,7 +208,7 @@ fn mortal(
                 scope.spawn(move || -> Result {
                     let mut random = Random::new(seed);
                     while !order.time_is_up() && count.of("") < enough {
-                        one_mortal(order, children, count, &mut random)?;
+                        one_mortal(order, kinds, children, count, &mut random)?;
                     }
                     Ok(())
                 })
@@ -217,16 +218,22 @@ fn mortal(
     })
 }
 
-fn one_mortal(order: &Order, children: &Children, count: &Count, random: &mut Random) -> Result {
+fn one_mortal(
+    order: &Order,
+    kinds: &[Kind],
+    children: &Children,
+    count: &Count,
+    random: &mut Random,
+) -> Result {
     let order = Order {
         runs: 10_000,
         seconds: 20,
         seed: random.next(),
         threads: AT_A_TIME / MORTALS,
-        tree: "mortal".to_owned(),
+        tree: shot::MORTAL.to_owned(),
         ..order.clone()
     };
-    let (mut caller, mut out) = start(&order, children)?;
+    let (mut caller, mut out) = start(&order, kinds, children)?;
     let pid = i32::try_from(caller.id()).ok().and_then(Pid::from_raw).ok_or("no number")?;
     sleep(Duration::from_micros(2_000 + random.below(60_000)));
     if random.below(3) == 0 {

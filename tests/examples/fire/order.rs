@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 use sandboxlib::{BACKENDS, Backend};
 
 use crate::Result;
+use crate::shot::{self, Kind};
+
+/// What the driver has found to be possible: a caller that is to be killed has no time to find that out.
+const KINDS: &str = "SANDBOX_FIRE_KINDS";
 
 #[derive(Clone)]
 pub(crate) struct Order {
@@ -43,14 +47,21 @@ impl Order {
         })
     }
 
-    /// This program as a caller.
-    pub(crate) fn caller(&self) -> Result<Command> {
+    /// This program as a caller of some kinds of sandboxes.
+    pub(crate) fn caller(&self, kinds: &[Kind]) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["call", self.backend.name().as_str()]).arg(&self.dir).arg(&self.run_sandbox);
         command.args([self.runs.to_string(), self.seconds.to_string(), self.seed.to_string()]);
         command.args([&self.threads.to_string(), &self.tree]);
         command.env("TMPDIR", self.dir.join("tmp"));
+        command.env(KINDS, format!("{kinds:?}"));
         Ok(command)
+    }
+
+    /// What the driver has found to be possible.
+    pub(crate) fn kinds() -> Vec<Kind> {
+        let names = std::env::var(KINDS).unwrap_or_default();
+        shot::KINDS.into_iter().filter(|kind| names.contains(&format!("{kind:?}"))).collect()
     }
 
     /// The host's path of the tree.

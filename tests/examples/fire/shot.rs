@@ -50,6 +50,9 @@ pub(crate) enum Event {
     Drop,
 }
 
+/// The tree of callers that are killed.
+pub(crate) const MORTAL: &str = "mortal";
+
 const EVENTS: [Event; 14] = [
     Event::Nothing,
     Event::Nothing,
@@ -176,16 +179,34 @@ fn start_and_disturb(
                 shoot(event, &init, late);
             }
         });
+        // What is stopped before it is an init, and not continued as this caller is killed, stays so.
+        let at_once = if order.tree == MORTAL {
+            event == Event::KillInit
+        } else {
+            matches!(event, Event::KillInit | Event::StopInit | Event::StopAndKillInit)
+        };
         let mut created = |pid: u32| -> io::Result<()> {
-            if matches!(event, Event::KillInit | Event::StopInit | Event::StopAndKillInit) {
+            if at_once {
                 // Nobody has waited for it, so that the number is its own.
                 let _ = tell.send(open(pid)?);
             }
             Ok(())
         };
         let started = launcher.start_observed(config, &mut SetUp::unwatched(&mut created));
+        let child = match started {
+            Ok(child) => child,
+            Err(error) => {
+                drop(tell);
+                return Err(error);
+            }
+        };
+        if !at_once
+            && matches!(event, Event::StopInit | Event::StopAndKillInit)
+            && let Ok(init) = open(child.pid())
+        {
+            let _ = tell.send(init);
+        }
         drop(tell);
-        let child = started?;
         match event {
             Event::Drop => {
                 sleep(early);
@@ -276,7 +297,9 @@ pub(crate) fn by_command(order: &Order, kinds: &[Kind], random: &mut Random) -> 
         Some(Signal::INT),
         Some(Signal::STOP),
     ];
-    let signal = random.one_of(&SIGNALS).flatten();
+    // Nobody would continue it where this caller is killed.
+    let stop = |signal: &Signal| order.tree == MORTAL && *signal == Signal::STOP;
+    let signal = random.one_of(&SIGNALS).flatten().filter(|signal| !stop(signal));
     let code = u8::try_from(random.below(100))?;
     let mut command = Command::new(&order.run_sandbox);
     command.args(["--backend", order.backend.name().as_str()]);
