@@ -88,8 +88,28 @@ pub(super) fn probed(what: &str, errno: i32, namespaces: &[Namespace]) -> WhyNot
             let reason = "this process is not dumpable, so its /proc files belong to root";
             WhyNot::new(Obstacle::Disabled, reason).remedy("prctl(PR_SET_DUMPABLE, 1), prctl(2)")
         }
+        // As in a sandbox that root has started (user_namespaces(7), since Linux 5.12).
+        libc::EPERM if namespaces.contains(&Namespace::User) && is_root_without_setfcap() => {
+            let reason = "user 0 without CAP_SETFCAP cannot be in a user namespace of its own";
+            WhyNot::new(Obstacle::Privilege, reason)
+                .remedy("let the sandbox around keep that capability, or run as another user")
+        }
+        libc::EROFS if namespaces.contains(&Namespace::User) => {
+            let reason = "/proc, by which ids are mapped, is read-only";
+            WhyNot::new(Obstacle::Disabled, reason)
+                .remedy("have a proc of its own in the sandbox around, and let it be writable")
+        }
         errno => refused(what, errno),
     }
+}
+
+fn is_root_without_setfcap() -> bool {
+    const CAP_SETFCAP: u32 = 31;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let mut ids = line("Uid:").split_whitespace().skip(1);
+    let effective = u64::from_str_radix(line("CapEff:").trim(), 16).unwrap_or_default();
+    ids.next() == Some("0") && effective & (1 << CAP_SETFCAP) == 0
 }
 
 /// Whether `/` is no mount point: then it is not in the table of mounts.

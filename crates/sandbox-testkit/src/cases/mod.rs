@@ -15,6 +15,7 @@ mod made;
 mod mounts;
 mod negotiation;
 mod network;
+mod odd_callers;
 mod privileges;
 mod processes;
 mod root;
@@ -52,6 +53,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         limits::CASES,
         lifecycle::CASES,
         caller::CASES,
+        odd_callers::CASES,
         bad_input::CASES,
     ]
     .into_iter()
@@ -70,6 +72,7 @@ pub(crate) fn roles() -> impl Iterator<Item = &'static Role> {
         limits::ROLES,
         lifecycle::ROLES,
         caller::ROLES,
+        odd_callers::ROLES,
     ]
     .into_iter()
     .flatten()
