@@ -72,13 +72,13 @@ impl Count {
     }
 }
 
-pub(crate) fn drive(order: Order) -> Result {
-    let kinds = shot::kinds(&order)?;
+pub(crate) fn drive(order: &Order) -> Result {
+    let kinds = shot::kinds(order)?;
     println!("  kinds: {kinds:?}");
     let (children, count) = (Children::new()?, Count::default());
     thread::scope(|scope| {
         scope.spawn(|| watch(&children, &count));
-        let driven = phases(&order, &kinds, &children, &count);
+        let driven = phases(order, &kinds, &children, &count);
         count.done.store(true, Relaxed);
         driven
     })
@@ -118,6 +118,10 @@ fn phases(order: &Order, kinds: &[Kind], children: &Children, count: &Count) -> 
         live(&part, kinds, children, count)?;
         println!("  {name}: {:.1} s", start.elapsed().as_secs_f64());
         leaks.extend(children.left());
+        // A child that is killed between making a mount point and telling of it leaves that.
+        let targets = host::targets(&order.root())?;
+        sweep(order, kinds)?;
+        println!("  {targets} mount points until the next sandbox with the same");
         leaks.extend(host.left()?);
     }
     let start = Instant::now();
@@ -126,24 +130,26 @@ fn phases(order: &Order, kinds: &[Kind], children: &Children, count: &Count) -> 
     let callers = count.killed_callers.load(Relaxed);
     println!("  {callers} callers killed: {:.1} s", start.elapsed().as_secs_f64());
     leaks.extend(children.left());
-    let targets = host::sweep_targets(&order.dir.join(shot::MORTAL));
-    let cgroups = host::cgroups().len();
-    sweep(order, kinds)?;
+    let dead = Order { tree: shot::MORTAL.to_owned(), ..order.clone() };
+    let (targets, cgroups) = (host::targets(&dead.root())?, host::cgroups().len());
+    sweep(&dead, kinds)?;
     println!(
-        "  after SIGKILL of callers: {targets} mount points left in the tree (removed by this test), {cgroups} \
-         cgroups until the next sandbox with limits"
+        "  after SIGKILL of callers: {targets} mount points until the next sandbox with the same, {cgroups} cgroups \
+         until the next with limits"
     );
     leaks.extend(host.left()?);
     leaks.extend(host::new_namespaces(&namespaces, &order.dir));
     report(count, &leaks)
 }
 
-/// What the next sandbox removes.
+/// Starts the sandboxes that remove what is left of killed ones.
 fn sweep(order: &Order, kinds: &[Kind]) -> Result {
-    if kinds.contains(&Kind::Limited) {
-        let backends = [order.backend];
-        let launcher = Launcher::new(&backends).preference(Preference::Any);
-        launcher.run(&shot::config(order, Kind::Limited, "exit 0", 0)?)?;
+    let backends = [order.backend];
+    let launcher = Launcher::new(&backends).preference(Preference::Any);
+    for (kind, count) in [(Kind::Limited, 1), (Kind::Targets, shot::TARGETS)] {
+        for number in (0..count).filter(|_| kinds.contains(&kind)) {
+            launcher.run(&shot::config(order, kind, "exit 0", number)?)?;
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::children::descendants;
+use crate::shot::MORTAL;
 
 /// For what is on its way out to be gone.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,7 +43,7 @@ fn found(dir: &Path) -> Result<BTreeSet<String>> {
         // The kernel gives out the numbers anew.
         found.insert(format!("a mount: {}", line.splitn(4, ' ').last().unwrap_or_default()));
     }
-    for name in ["tmp", "tree"] {
+    for name in ["tmp", "tree", MORTAL] {
         list(&dir.join(name), &mut found)?;
     }
     for entry in fs::read_dir("/proc/self/fd")? {
@@ -69,7 +70,7 @@ fn list(dir: &Path, found: &mut BTreeSet<String>) -> Result {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let path = entry.path();
-        if path.ends_with("tree/work") {
+        if path.ends_with("work") {
             continue;
         }
         found.insert(format!("a file: {}", path.display()));
@@ -80,15 +81,14 @@ fn list(dir: &Path, found: &mut BTreeSet<String>) -> Result {
     Ok(())
 }
 
-/// The mount points that were left in a tree whose callers were killed. They are removed.
-pub(crate) fn sweep_targets(tree: &Path) -> usize {
-    fn sweep(dir: &Path) -> usize {
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let below: usize = entries.map(|entry| sweep(&entry.path())).sum();
-        below + usize::from(fs::remove_dir(dir).is_ok())
+/// The mount points in a tree.
+pub(crate) fn targets(tree: &Path) -> Result<usize> {
+    let (made, mut found) = (tree.join("made"), BTreeSet::new());
+    if !made.exists() {
+        return Ok(0);
     }
-    let made = tree.join("made");
-    if made.exists() { sweep(&made) } else { 0 }
+    list(&made, &mut found)?;
+    Ok(found.len() + 1)
 }
 
 /// Those of sandboxes whose caller has ended: `sandboxlib-PID-…`.

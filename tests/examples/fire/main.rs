@@ -22,7 +22,9 @@ type Result<T = ()> = std::result::Result<T, Error>;
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let done = match words.split_first() {
-        Some((role, rest)) if role == "drive" => Order::parse(rest).and_then(drive::drive),
+        Some((role, rest)) if role == "drive" => {
+            Order::parse(rest).and_then(|order| drive::drive(&order))
+        }
         Some((role, rest)) if role == "call" => {
             Order::parse(rest).and_then(|order| call::call(&order))
         }

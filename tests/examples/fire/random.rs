@@ -28,7 +28,7 @@ impl Random {
 
     /// As often a short time as a long one: set-up takes a millisecond, an end some more.
     pub(crate) fn moment(&mut self) -> Duration {
-        let longest = [300, 3_000, 20_000][usize::from(self.below(3) as u8)];
+        let longest = self.one_of(&[300, 3_000, 20_000]).unwrap_or(300);
         Duration::from_micros(self.below(longest))
     }
 }

@@ -14,6 +14,7 @@ mod limits;
 mod made;
 mod mounts;
 mod negotiation;
+mod nested_callers;
 mod network;
 mod odd_callers;
 mod privileges;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         lifecycle::CASES,
         caller::CASES,
         odd_callers::CASES,
+        nested_callers::CASES,
         bad_input::CASES,
     ]
     .into_iter()
@@ -73,6 +75,7 @@ pub(crate) fn roles() -> impl Iterator<Item = &'static Role> {
         lifecycle::ROLES,
         caller::ROLES,
         odd_callers::ROLES,
+        nested_callers::ROLES,
     ]
     .into_iter()
     .flatten()
