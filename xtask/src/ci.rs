@@ -18,6 +18,7 @@ const FIRST: &[&str] = &[
     "doc --workspace --no-deps --locked",
     "package --workspace --exclude xtask --exclude sandboxlib-tests --allow-dirty --no-verify",
     "xtask test",
+    "xtask fire",
 ];
 
 /// Builds of real things. They wait for disks and for each other much of the time.

@@ -9,6 +9,7 @@ mod demo;
 mod deny;
 mod dist;
 mod faults;
+mod fire;
 mod fuzz;
 mod image;
 mod matrix;
@@ -47,6 +48,8 @@ usage: cargo xtask COMMAND [OPTIONS]
   bench                  speed and memory beside bubblewrap, a bare floor, tar and umoci
   faults                 each system call of each set-up fails in turn, or its process is killed or
                            delayed there [--each|--all] [root|plain] [SCENARIO]... [--only TEXT]...
+  fire                   sandboxes by the thousand, killed, stopped and timed out at random: nothing
+                           is left [--runs N] [--seconds N] [--seed N] [BACKEND]
   fuzz                   libFuzzer on what reads untrusted bytes [TARGET]... [--seconds N]
   sanitize               the conformance suites with AddressSanitizer [--package NAME] [--root]
   miri                   what Miri can run of the tests of sandbox-core and sandbox-sys
@@ -88,6 +91,7 @@ fn dispatch(args: &[String]) -> Result {
         "faults" => faults::run(rest),
         "faults-start" => faults::start::run(rest),
         "faults-worker" => faults::worker::run(rest),
+        "fire" => fire::run(rest),
         "fuzz" => fuzz::run(rest),
         "sanitize" => sanitize::run(rest),
         "miri" => miri::run(rest),

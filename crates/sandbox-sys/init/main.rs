@@ -113,6 +113,9 @@ fn supervise(parameters: Parameters, command: &Command<'_>) -> ! {
 fn make_ready(own_pid_namespace: bool, fds: [i32; 3]) -> sys::Result<(i32, u64)> {
     // The command must be able neither to trace init nor to read its memory.
     sys::prctl(sys::PR_SET_DUMPABLE, 0)?;
+    // Somebody may stop init, the command too where it sees it: stopped, it would not notice the caller's end. The
+    // kernel sends this whenever the thread ends whose child init is then, at last with the caller (prctl(2)).
+    sys::prctl(sys::PR_SET_PDEATHSIG, sys::SIGCONT as usize)?;
     if !own_pid_namespace {
         sys::prctl(sys::PR_SET_CHILD_SUBREAPER, 1)?;
     }

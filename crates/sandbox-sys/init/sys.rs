@@ -22,6 +22,7 @@ pub(crate) const ENOBUFS: i32 = 105;
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGPIPE: i32 = 13;
 pub(crate) const SIGCHLD: i32 = 17;
+pub(crate) const SIGCONT: i32 = 18;
 
 pub(crate) const PR_SET_PDEATHSIG: usize = 1;
 pub(crate) const PR_SET_DUMPABLE: usize = 4;

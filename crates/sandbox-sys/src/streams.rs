@@ -182,7 +182,11 @@ impl Collector {
     /// Reads what is there; never blocks.
     pub(crate) fn read(&mut self) -> io::Result<Flow> {
         // As much as a pipe holds, pipe(7).
-        self.buffer.resize(64 * 1024, 0);
+        const ROOM: usize = 64 * 1024;
+        if self.buffer.is_empty() {
+            self.buffer.try_reserve_exact(ROOM).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            self.buffer.resize(ROOM, 0);
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         let flow = self.read_into(&mut buffer);
         self.buffer = buffer;
@@ -193,7 +197,7 @@ impl Collector {
         loop {
             match self.pipe.read(buffer) {
                 Ok(0) => return Ok(Flow::Ended),
-                Ok(count) => self.keep(&buffer[..count]),
+                Ok(count) => self.keep(&buffer[..count])?,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flow::Open),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -201,10 +205,13 @@ impl Collector {
         }
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
+    /// A caller that has no memory for all of it is not ended: it is an error.
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
         let room = self.limit.saturating_sub(self.captured.bytes.len() as u64);
         let kept = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+        self.captured.bytes.try_reserve(kept).map_err(|_| io::ErrorKind::OutOfMemory)?;
         self.captured.bytes.extend_from_slice(&bytes[..kept]);
         self.captured.dropped += (bytes.len() - kept) as u64;
+        Ok(())
     }
 }

@@ -80,6 +80,9 @@ pub(crate) fn exec_hint(errno: i32) -> Option<String> {
         libc::E2BIG => {
             "the arguments and the environment are longer than the kernel takes, execve(2)"
         }
+        libc::EAGAIN => {
+            "the limit of processes is reached: raise `ulimit -u`, or the pids limit of the cgroup"
+        }
         _ => return None,
     };
     Some(hint.to_owned())

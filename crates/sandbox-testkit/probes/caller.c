@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 
 static int become(char **words)
 {
@@ -23,6 +24,13 @@ static int fail(const char *what)
 static int ignoring_children(char **words)
 {
     signal(SIGCHLD, SIG_IGN);
+    return become(words);
+}
+
+static int ignoring_all(char **words)
+{
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_IGN);
     return become(words);
 }
 
@@ -98,6 +106,24 @@ static int without_namespaces(char **words)
     return become(words);
 }
 
+// as-pid-1: as the first process of a PID namespace, with a proc of that, as in a container.
+static int as_pid_1(char **words)
+{
+    int status = 0;
+    if ((geteuid() != 0 && enter_user_namespace(geteuid())) || unshare(CLONE_NEWPID | CLONE_NEWNS))
+        return fail("a PID namespace");
+    pid_t child = fork();
+    if (child == 0) {
+        if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+            mount("proc", "/proc", "proc", 0, NULL))
+            _exit(fail("proc"));
+        _exit(become(words));
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return fail("the first process");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
 // in-chroot DIR: nothing but chroot(2), with every privilege kept.
 static int in_chroot(char **words)
 {
@@ -136,6 +162,8 @@ static int on_terminal(char **words)
 
 const struct command caller_commands[] = {
     {"ignoring-children", 1, ignoring_children},
+    {"ignoring-all", 1, ignoring_all},
+    {"as-pid-1", 1, as_pid_1},
     {"with-ids", 3, with_ids},
     {"without-namespaces", 1, without_namespaces},
     {"in-chroot", 2, in_chroot},

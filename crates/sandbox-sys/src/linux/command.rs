@@ -32,26 +32,25 @@ pub(super) fn heeds(pid: i32, signal: i32) -> bool {
 
 /// Reaps a command that has exited, and says how. `None` where somebody else has reaped it and the kernel
 /// does not tell any more.
-#[allow(unsafe_code, reason = "wait4(2), for what was used")]
+#[allow(unsafe_code, reason = "a structure of zeros")]
 pub(super) fn end(pid: i32, handle: &Handle) -> io::Result<Option<End>> {
-    let mut status = 0;
     // SAFETY: rusage is plain integers, for which zero is valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: both live through the call.
-    while unsafe { libc::wait4(pid, &raw mut status, libc::__WALL, &raw mut usage) } == -1 {
-        match Errno::last() {
-            Errno::EINTR => {}
+    let status = loop {
+        match reap(pid, handle.pidfd(), &mut usage) {
+            Ok(status) => break status,
+            Err(Errno::EINTR) => {}
             // Its exec has made it a child like others, which a caller that ignores SIGCHLD keeps no
             // status of.
-            Errno::ECHILD => {
+            Err(Errno::ECHILD) => {
                 let status = handle.pidfd().and_then(exit_status);
                 return Ok(
                     status.map(|status| End { status: decode(status), usage: Usage::default() })
                 );
             }
-            errno => return Err(errno.into()),
+            Err(errno) => return Err(errno.into()),
         }
-    }
+    };
     let time = |time: libc::timeval| {
         let part = |number: i64| u64::try_from(number).unwrap_or_default();
         Duration::from_secs(part(time.tv_sec)) + Duration::from_micros(part(time.tv_usec))
@@ -59,6 +58,34 @@ pub(super) fn end(pid: i32, handle: &Handle) -> io::Result<Option<End>> {
     let max_rss_kib = u64::try_from(usage.ru_maxrss).unwrap_or_default();
     let usage = Usage::of(time(usage.ru_utime), time(usage.ru_stime), max_rss_kib);
     Ok(Some(End { status: decode(status), usage }))
+}
+
+/// A child's status, as wait4(2) has it. By its pidfd: where somebody else has reaped it, its number may be
+/// another child's by now.
+#[allow(unsafe_code, reason = "waitid(2) as the kernel has it, with what was used")]
+fn reap(pid: i32, pidfd: Option<&OwnedFd>, usage: &mut libc::rusage) -> nix::Result<i32> {
+    let Some(pidfd) = pidfd else {
+        let mut status = 0;
+        // SAFETY: both live through the call.
+        let reaped = unsafe { libc::wait4(pid, &raw mut status, libc::__WALL, usage) };
+        return Errno::result(reaped).map(|_| status);
+    };
+    // SAFETY: siginfo is plain integers, for which zero is valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let (kind, flags) = (libc::P_PIDFD, libc::WEXITED | libc::__WALL);
+    // SAFETY: both live through the call.
+    let reaped = unsafe {
+        let usage = std::ptr::from_mut(usage);
+        libc::syscall(libc::SYS_waitid, kind, pidfd.as_raw_fd(), &raw mut info, flags, usage)
+    };
+    Errno::result(reaped)?;
+    // SAFETY: waitid(2) fills this in for a child that has ended.
+    let status = unsafe { info.si_status() };
+    Ok(match info.si_code {
+        libc::CLD_EXITED => (status & 0xff) << 8,
+        libc::CLD_DUMPED => status | 0x80,
+        _ => status,
+    })
 }
 
 /// The status of a process that has been reaped: ioctl(2) `PIDFD_GET_INFO`, Linux 6.15.

@@ -93,6 +93,11 @@ pub(super) fn probed(what: &str, errno: i32, namespaces: &[Namespace]) -> WhyNot
             WhyNot::new(Obstacle::Privilege, reason)
                 .remedy("be another user, or keep CAP_SETFCAP (user_namespaces(7), Linux 5.12)")
         }
+        libc::EROFS if namespaces.contains(&Namespace::User) => {
+            let reason = "/proc, by which ids are mapped, is read-only";
+            WhyNot::new(Obstacle::Disabled, reason)
+                .remedy("have a proc of its own in the sandbox around, and let it be writable")
+        }
         errno => refused(what, errno),
     }
 }

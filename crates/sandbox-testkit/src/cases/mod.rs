@@ -14,7 +14,9 @@ mod limits;
 mod made;
 mod mounts;
 mod negotiation;
+mod nested_callers;
 mod network;
+mod odd_callers;
 mod privileges;
 mod processes;
 mod root;
@@ -52,6 +54,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         limits::CASES,
         lifecycle::CASES,
         caller::CASES,
+        odd_callers::CASES,
+        nested_callers::CASES,
         bad_input::CASES,
     ]
     .into_iter()
@@ -70,6 +74,8 @@ pub(crate) fn roles() -> impl Iterator<Item = &'static Role> {
         limits::ROLES,
         lifecycle::ROLES,
         caller::ROLES,
+        odd_callers::ROLES,
+        nested_callers::ROLES,
     ]
     .into_iter()
     .chain(escapes::ROLES.iter().copied())
