@@ -32,6 +32,7 @@ mod render;
 mod report;
 mod resolve;
 mod run;
+mod seccomp;
 mod status;
 
 pub use run::run;

@@ -36,6 +36,7 @@ mod plan;
 mod privileges;
 mod process;
 mod protect;
+mod seccomp;
 
 pub use absent::{Missing, MountPoint};
 pub use backend::{
@@ -57,9 +58,10 @@ pub use negotiate::{Downgrade, Granted, Policy, negotiate};
 pub use outcome::{Captured, Outcome, Status, Usage};
 pub use path::InsidePath;
 pub use plan::{Exec, IdMap, Namespace, NewFilesystem, Note, OverlayMarks, Plan, Step};
-pub use privileges::{Capability, KeptCapabilities, SeccompProgram};
+pub use privileges::{Capability, KeptCapabilities};
 pub use process::{CgroupView, FIRST_LISTEN_FD, First, Gates, ListenPid, ProcessSettings, Session};
 pub use protect::protect_host;
+pub use seccomp::{Seccomp, SeccompProgram, build_profile};
 
 /// The README's example is a test.
 #[cfg(doctest)]

@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 
 use sandbox_core::{
     CgroupView, CommandLine, Environment, Hostname, Input, Isolation, KeptCapabilities, Output,
-    SandboxConfig, Standing, User, UserNamespace,
+    SandboxConfig, Seccomp, Standing, User, UserNamespace,
 };
 use sandbox_sys::{HeldSignals, SandboxChild, SetUp};
 
@@ -88,6 +88,8 @@ pub(super) fn start(
     (config.stdin, config.stdout) = (Input::Inherit, Output::Inherit);
     config.stderr = Output::Inherit;
     config.capabilities = KeptCapabilities::All;
+    // What runs in it has filters of its own.
+    config.seccomp = Seccomp::None;
     config.process.descriptors = descriptors;
     config.env.set.insert(INSIDE.into(), "1".into());
     if let Shared::Pod(name) = shared {

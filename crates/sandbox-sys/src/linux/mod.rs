@@ -24,13 +24,13 @@ mod places;
 mod probe;
 mod process;
 mod process_acts;
+mod profile;
 mod program;
 mod protocol;
 #[allow(unsafe_code, reason = "system calls, in assembly")]
 mod raw;
 mod spawn;
 mod stack;
-mod terminal;
 mod trees;
 mod undo;
 mod why;

@@ -88,8 +88,20 @@ pub(super) fn probed(what: &str, errno: i32, namespaces: &[Namespace]) -> WhyNot
             let reason = "this process is not dumpable, so its /proc files belong to root";
             WhyNot::new(Obstacle::Disabled, reason).remedy("prctl(PR_SET_DUMPABLE, 1), prctl(2)")
         }
+        libc::EPERM if namespaces.contains(&Namespace::User) && is_powerless_root() => {
+            let reason = "user 0 without CAP_SETFCAP can give itself no name in a user namespace";
+            WhyNot::new(Obstacle::Privilege, reason)
+                .remedy("let the sandbox around this one have another user, or keep CAP_SETFCAP")
+        }
         errno => refused(what, errno),
     }
+}
+
+/// Since Linux 5.12 (db2e718a4798) user 0 needs the capability to map itself.
+fn is_powerless_root() -> bool {
+    let set = caps::CapSet::Effective;
+    nix::unistd::geteuid().is_root()
+        && !caps::has_cap(None, set, caps::Capability::CAP_SETFCAP).unwrap_or(true)
 }
 
 /// Whether `/` is no mount point: then it is not in the table of mounts.
