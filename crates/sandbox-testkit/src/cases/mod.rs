@@ -18,6 +18,7 @@ mod network;
 mod privileges;
 mod processes;
 mod root;
+mod seccomp;
 mod sockets;
 mod special;
 mod streams;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         ids::CASES,
         privileges::CASES,
         special::CASES,
+        seccomp::CASES,
         sockets::CASES,
         limits::CASES,
         lifecycle::CASES,
