@@ -31,6 +31,7 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::CgroupUndefined,
                 Feature::UserNamespaceUndefined,
                 Feature::CapabilitiesNone,
+                Feature::SeccompDefault,
                 Feature::SeccompNone,
                 Feature::MemoryUnlimited,
                 Feature::CpuUnlimited,
@@ -68,7 +69,10 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
             &[Feature::CapabilitiesSome, Feature::CapabilitiesAll],
             &never("holds a command by taking its capabilities"),
         )
-        .with(&[Feature::SeccompPrograms], &never("installs no filters of the caller's"))
+        .with(
+            &[Feature::SeccompBuild, Feature::SeccompPrograms],
+            &base.and(&host.can(Ability::Seccomp)),
+        )
         .with(&[Feature::ProcessSpecial], &never("starts plain processes"))
         .with(
             &[Feature::MountFiles, Feature::MountDescriptor],

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use sandbox_core::{
     Ability, Console, Filesystem, Granted, HostFacts, InsidePath, Isolation, Missing, Mount,
     MountFlag, MountPoint, Namespace, NewFilesystem, Note, Plan, Platform, Recursion, Root,
-    SandboxConfig, Session, Setting, Step, Support, User, minimal_dev, protect_host, set_ids,
+    SandboxConfig, Session, Setting, Step, Support, User, build_profile, minimal_dev, protect_host,
+    set_ids,
 };
 
 /// The restrictions that file systems of the kernel's own have everywhere.
@@ -236,6 +237,9 @@ impl Planner<'_> {
             Support::Yes => self.push(Step::BlockTerminalInput),
             Support::No(_) => self.plan.exec.session = Session::New,
         }
+        let (step, note) = build_profile(self.config, self.host);
+        self.plan.steps.extend(step);
+        self.plan.notes.extend(note);
         self.push(match (&self.config.cwd, &self.config.root) {
             (Some(path), _) => Step::ChangeDirectory(path.clone()),
             (None, Root::Host) => Step::KeepDirectory,

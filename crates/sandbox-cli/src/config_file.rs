@@ -3,8 +3,7 @@
 
 use sandbox_core::{
     CommandLine, Environment, Hostname, Input, InsidePath, Isolation, KeptCapabilities, Limits,
-    Loopback, Mount, Output, ProcessSettings, Root, SeccompProgram, TimeOut, User, UserNamespace,
-    Writable,
+    Loopback, Mount, Output, ProcessSettings, Root, TimeOut, User, UserNamespace, Writable,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -12,6 +11,7 @@ use serde_path_to_error::Segment;
 
 use crate::config_source::Source;
 use crate::error::CliError;
+use crate::seccomp::Choice;
 
 /// What a file says; everything may be left out.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -35,7 +35,7 @@ pub(crate) struct ConfigFile {
     pub(crate) groups: Vec<u32>,
     pub(crate) user_namespace: Option<UserNamespace>,
     pub(crate) capabilities: Option<KeptCapabilities>,
-    pub(crate) seccomp: Vec<SeccompProgram>,
+    pub(crate) seccomp: Option<Choice>,
     pub(crate) limits: Limits,
     pub(crate) time_out: Option<TimeOut>,
     pub(crate) process: Option<ProcessSettings>,

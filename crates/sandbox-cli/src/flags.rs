@@ -139,6 +139,9 @@ pub(crate) struct IsolationFlags {
     /// Nothing can be written
     #[arg(long, conflicts_with = "writable")]
     pub(crate) read_only: bool,
+    /// System calls refused: build, none, or a FILE of rules [default: build, if possible]
+    #[arg(long, value_name = "RULES")]
+    pub(crate) seccomp: Option<OsString>,
 }
 
 /// How much of the host's resources all of the sandbox may use.

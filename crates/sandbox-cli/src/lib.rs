@@ -34,6 +34,7 @@ mod render;
 mod report;
 mod resolve;
 mod run;
+mod seccomp;
 mod status;
 mod time;
 

@@ -14,6 +14,7 @@ use crate::env_flag;
 use crate::error::CliError;
 use crate::flags::{ChoiceFlags, Flags, IsolationFlags, PlaceFlags, setting};
 use crate::preset;
+use crate::seccomp::rules;
 
 /// What to run, and how the request is to be met.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ pub(crate) fn resolve(
     replace(&mut config.user_namespace, file.user_namespace);
     replace(&mut config.capabilities, file.capabilities);
     replace(&mut config.process, file.process);
-    config.seccomp.extend(file.seccomp);
+    replace(&mut config.seccomp, rules(isolation.seccomp.as_deref(), file.seccomp)?);
     config.hostname = file.hostname.or(config.hostname);
 
     if is_image {

@@ -10,8 +10,9 @@ use crate::hostname::Hostname;
 use crate::limits::Limits;
 use crate::mount::Mount;
 use crate::path::InsidePath;
-use crate::privileges::{KeptCapabilities, SeccompProgram};
+use crate::privileges::KeptCapabilities;
 use crate::process::ProcessSettings;
+use crate::seccomp::{Seccomp, SeccompProgram};
 use crate::time_out::TimeOut;
 
 /// Collects settings; [`build`](Self::build) reports the first mistake among them.
@@ -164,10 +165,16 @@ impl SandboxConfigBuilder {
         self.set(|config| config.capabilities = kept)
     }
 
-    /// One more filter of system calls, after those before it.
+    /// Which system calls the command is refused.
     #[must_use]
-    pub fn seccomp(self, program: SeccompProgram) -> Self {
-        self.set(|config| config.seccomp.push(program))
+    pub fn seccomp(self, seccomp: Seccomp) -> Self {
+        self.set(|config| config.seccomp = seccomp)
+    }
+
+    /// One more filter of system calls, after those before it and in place of a profile.
+    #[must_use]
+    pub fn seccomp_program(self, program: SeccompProgram) -> Self {
+        self.set(|config| config.seccomp.add(program))
     }
 
     /// How much of the host's resources it may use.

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::config::{Isolation, SandboxConfig, Writable};
 use crate::feature::{Feature, Setting};
 use crate::hostname::Hostname;
+use crate::seccomp::Seccomp;
 
 /// The name of a backend, as it is written on a command line: `linux-user-chroot`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -170,6 +171,9 @@ impl Capabilities {
         }
         if strict.writable == Writable::All && self.supports(Feature::WritableNothing) {
             strict.writable = Writable::Nothing;
+        }
+        if strict.seccomp.programs().is_empty() && self.supports(Feature::SeccompBuild) {
+            strict.seccomp = Seccomp::Build;
         }
         strict
     }

@@ -14,8 +14,9 @@ use crate::limits::Limits;
 use crate::mount::Mount;
 use crate::os_text::{OsText, has_nul};
 use crate::path::InsidePath;
-use crate::privileges::{KeptCapabilities, SeccompProgram};
+use crate::privileges::KeptCapabilities;
 use crate::process::ProcessSettings;
+use crate::seccomp::Seccomp;
 use crate::time_out::TimeOut;
 
 /// Everything that is asked of a sandbox. Made by [`SandboxConfig::builder`] or read from a file; the
@@ -81,9 +82,9 @@ pub struct SandboxConfig {
     /// Which capabilities the command keeps. Default: none.
     #[serde(default)]
     pub capabilities: KeptCapabilities,
-    /// Filters of system calls, installed in order right before the command. Default: none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub seccomp: Vec<SeccompProgram>,
+    /// Which system calls the command is refused. Default: those that builds never need.
+    #[serde(default)]
+    pub seccomp: Seccomp,
     /// How much of the host's resources it may use. Default: as much as the caller.
     #[serde(default, skip_serializing_if = "Limits::is_none")]
     pub limits: Limits,
@@ -289,7 +290,7 @@ impl SandboxConfig {
             groups: Vec::new(),
             user_namespace: UserNamespace::default(),
             capabilities: KeptCapabilities::default(),
-            seccomp: Vec::new(),
+            seccomp: Seccomp::default(),
             limits: Limits::default(),
             time_out: None,
             process: ProcessSettings::default(),

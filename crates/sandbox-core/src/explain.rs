@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::absent::Missing;
 use crate::mount::{MountFlag, Recursion};
-use crate::plan::{NewFilesystem, Note, Plan, Step};
+use crate::plan::{Namespace, NewFilesystem, Note, Plan, Step};
+use crate::privileges::KeptCapabilities;
 use crate::process::{FIRST_LISTEN_FD, First, ListenPid, Session};
 
 impl fmt::Display for Plan {
@@ -169,6 +170,13 @@ impl fmt::Display for Step {
             Self::BlockTerminalInput => {
                 f.write_str("refuse TIOCSTI and TIOCLINUX, where the session has a terminal")
             }
+            Self::BuildProfile(kept) => {
+                f.write_str("refuse the system calls that builds never need")?;
+                match kept {
+                    KeptCapabilities::Nothing => Ok(()),
+                    _ => f.write_str(", but those of the capabilities that are kept"),
+                }
+            }
         }
     }
 }
@@ -236,5 +244,19 @@ impl fmt::Display for Flags<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words: Vec<_> = self.0.iter().map(ToString::to_string).collect();
         if words.is_empty() { Ok(()) } else { write!(f, " ({})", words.join(",")) }
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::User => "user",
+            Self::Mount => "mount",
+            Self::Pid => "pid",
+            Self::Network => "network",
+            Self::Ipc => "ipc",
+            Self::Uts => "uts",
+            Self::Cgroup => "cgroup",
+        })
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::config::{Isolation, Root, SandboxConfig, User, UserNamespace, Writable};
 use crate::mount::Filesystem;
 use crate::privileges::KeptCapabilities;
+use crate::seccomp::Seccomp;
 
 /// A setting of [`SandboxConfig`] that is negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,7 +184,11 @@ features! {
     CapabilitiesSome = Capabilities "some",
     /// Those that there are.
     CapabilitiesAll = Capabilities "all",
-    /// No filter of the caller's.
+    /// The build profile where there can be one.
+    SeccompDefault = Seccomp "default",
+    /// The build profile.
+    SeccompBuild = Seccomp "build",
+    /// No profile, and no filter of the caller's.
     SeccompNone = Seccomp "none",
     /// Filters of the caller's.
     SeccompPrograms = Seccomp "programs",
@@ -243,7 +248,12 @@ impl Feature {
                 KeptCapabilities::Only(_) => Self::CapabilitiesSome,
                 KeptCapabilities::All => Self::CapabilitiesAll,
             },
-            if config.seccomp.is_empty() { Self::SeccompNone } else { Self::SeccompPrograms },
+            match &config.seccomp {
+                Seccomp::Default => Self::SeccompDefault,
+                Seccomp::Build => Self::SeccompBuild,
+                Seccomp::Programs(programs) if !programs.is_empty() => Self::SeccompPrograms,
+                Seccomp::None | Seccomp::Programs(_) => Self::SeccompNone,
+            },
             match config.limits.memory {
                 None => Self::MemoryUnlimited,
                 Some(_) => Self::MemoryLimited,

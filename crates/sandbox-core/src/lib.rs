@@ -36,6 +36,7 @@ mod plan;
 mod privileges;
 mod process;
 mod protect;
+mod seccomp;
 mod time_out;
 
 pub use absent::{Missing, MountPoint};
@@ -58,9 +59,10 @@ pub use negotiate::{Downgrade, Granted, Policy, negotiate};
 pub use outcome::{Captured, Ending, Outcome, Status, Usage};
 pub use path::InsidePath;
 pub use plan::{Exec, IdMap, Namespace, NewFilesystem, Note, OverlayMarks, Plan, Step};
-pub use privileges::{Capability, KeptCapabilities, SeccompProgram};
+pub use privileges::{Capability, KeptCapabilities};
 pub use process::{CgroupView, FIRST_LISTEN_FD, First, Gates, ListenPid, ProcessSettings, Session};
 pub use protect::protect_host;
+pub use seccomp::{Seccomp, SeccompProgram, build_profile};
 pub use time_out::TimeOut;
 
 /// The README's example is a test.

@@ -7,6 +7,7 @@ use crate::capability::{BackendName, Capabilities, Support, WhyNot};
 use crate::config::{Isolation, SandboxConfig, User, UserNamespace, Writable};
 use crate::error::{Unmet, Unsupported};
 use crate::feature::{Feature, Setting};
+use crate::seccomp::Seccomp;
 
 /// What to do with a setting that cannot be met.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -134,6 +135,7 @@ fn lower_values(feature: Feature) -> &'static [Feature] {
         Feature::UserNamespaceOwn => &[Feature::UserNamespaceUndefined],
         Feature::UserRoot | Feature::UserIds => &[Feature::UserSame],
         Feature::GroupsGiven => &[Feature::GroupsDefault],
+        Feature::SeccompBuild => &[Feature::SeccompNone],
         Feature::MemoryLimited => &[Feature::MemoryUnlimited],
         Feature::CpuLimited => &[Feature::CpuUnlimited],
         Feature::ProcessesLimited => &[Feature::ProcessesUnlimited],
@@ -155,6 +157,7 @@ fn lower_setting(config: &mut SandboxConfig, to: Feature) {
         Feature::UserNamespaceUndefined => config.user_namespace = UserNamespace::Undefined,
         Feature::UserSame => config.user = User::Same,
         Feature::GroupsDefault => config.groups = Vec::new(),
+        Feature::SeccompNone => config.seccomp = Seccomp::None,
         Feature::MemoryUnlimited => config.limits.memory = None,
         Feature::CpuUnlimited => config.limits.cpu = None,
         Feature::ProcessesUnlimited => config.limits.processes = None,

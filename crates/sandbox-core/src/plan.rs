@@ -1,7 +1,6 @@
 //! A plan: the ordered list of what will be done, as a pure value.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::PathBuf;
 
 use crate::absent::Missing;
@@ -12,8 +11,9 @@ use crate::limits::Limits;
 use crate::mount::{MountFlag, OverlayUpper, Recursion};
 use crate::negotiate::{Downgrade, Granted};
 use crate::path::InsidePath;
-use crate::privileges::{Capability, SeccompProgram};
+use crate::privileges::{Capability, KeptCapabilities};
 use crate::process::{First, ListenPid, Session};
+use crate::seccomp::SeccompProgram;
 use crate::time_out::TimeOut;
 
 /// Everything that will be done for one sandbox, in order, before the command runs.
@@ -246,6 +246,8 @@ pub enum Step {
     /// Refuses to push input into the session's terminal (`TIOCSTI`, `TIOCLINUX`), by a seccomp filter;
     /// there is nothing to refuse where the session has none.
     BlockTerminalInput,
+    /// Refuses what builds never need, by a seccomp filter, but for what these capabilities are for.
+    BuildProfile(KeptCapabilities),
 }
 
 /// One id inside and the id outside that it stands for.
@@ -366,7 +368,7 @@ impl Plan {
             descriptors: config.process.descriptors.iter().copied().collect(),
             listen_fds: config.process.listen_fds.clone(),
             listen_pid: config.process.listen_pid,
-            seccomp: config.seccomp.clone(),
+            seccomp: config.seccomp.programs().to_vec(),
         };
         Self {
             backend: granted.backend(),
@@ -378,19 +380,5 @@ impl Plan {
             notes: Vec::new(),
             downgrades: granted.downgrades().to_vec(),
         }
-    }
-}
-
-impl fmt::Display for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::User => "user",
-            Self::Mount => "mount",
-            Self::Pid => "pid",
-            Self::Network => "network",
-            Self::Ipc => "ipc",
-            Self::Uts => "uts",
-            Self::Cgroup => "cgroup",
-        })
     }
 }

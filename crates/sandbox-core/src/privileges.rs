@@ -1,4 +1,4 @@
-//! What the command may do beyond a plain process: capabilities it keeps, and filters it is held to.
+//! What the command may do beyond a plain process: the capabilities that it keeps.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -126,64 +126,6 @@ pub enum KeptCapabilities {
     All,
 }
 
-/// A filter of system calls (seccomp(2)): a program in the kernel's classic BPF, as an array of
-/// `struct sock_filter` in the machine's byte order.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
-pub struct SeccompProgram(Vec<u8>);
-
-impl SeccompProgram {
-    /// The size of `struct sock_filter`, in bytes.
-    const INSTRUCTION: usize = 8;
-    /// The kernel's limit, `BPF_MAXINSNS`.
-    const LONGEST: usize = 4096;
-
-    /// A program of 1 to 4096 instructions. Whether it is sound the kernel says.
-    ///
-    /// # Errors
-    /// Not a whole number of instructions, none, or too many.
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, ConfigError> {
-        let bytes = bytes.into();
-        let whole = bytes.len().is_multiple_of(Self::INSTRUCTION);
-        if whole && (1..=Self::LONGEST).contains(&(bytes.len() / Self::INSTRUCTION)) {
-            return Ok(Self(bytes));
-        }
-        let expected = "a filter has 1 to 4096 instructions of 8 bytes each".to_owned();
-        let value = format!("{} bytes", bytes.len()).into();
-        Err(ConfigError::Invalid { field: "seccomp".into(), value, expected })
-    }
-
-    /// The instructions.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// How many there are.
-    pub fn instructions(&self) -> usize {
-        self.0.len() / Self::INSTRUCTION
-    }
-}
-
-impl fmt::Debug for SeccompProgram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SeccompProgram({} instructions)", self.instructions())
-    }
-}
-
-impl TryFrom<Vec<u8>> for SeccompProgram {
-    type Error = ConfigError;
-
-    fn try_from(bytes: Vec<u8>) -> Result<Self, ConfigError> {
-        Self::new(bytes)
-    }
-}
-
-impl From<SeccompProgram> for Vec<u8> {
-    fn from(program: SeccompProgram) -> Self {
-        program.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,13 +139,5 @@ mod tests {
         assert_eq!(Capability::all().last().unwrap().to_string(), "CAP_CHECKPOINT_RESTORE");
         let error = Capability::named("CAP_NONE").unwrap_err().to_string();
         assert!(error.starts_with("capabilities \"CAP_NONE\" is not valid"), "{error}");
-    }
-
-    #[test]
-    fn a_filter_is_a_whole_number_of_instructions() {
-        assert_eq!(SeccompProgram::new([0; 16]).unwrap().instructions(), 2);
-        for wrong in [0, 7, 9, 8 * 4097] {
-            assert!(SeccompProgram::new(vec![0; wrong]).is_err(), "{wrong}");
-        }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
                 Feature::CapabilitiesNone,
                 Feature::CapabilitiesSome,
                 Feature::CapabilitiesAll,
+                Feature::SeccompDefault,
                 Feature::SeccompNone,
                 Feature::MemoryUnlimited,
                 Feature::CpuUnlimited,
@@ -76,7 +77,7 @@ pub(crate) fn of(name: BackendName, host: &HostFacts) -> Capabilities {
             &[Feature::UserNamespaceOwn, Feature::UserNamespaceLast],
             &with(Ability::UserNamespace),
         )
-        .with(&[Feature::SeccompPrograms], &with(Ability::Seccomp))
+        .with(&[Feature::SeccompBuild, Feature::SeccompPrograms], &with(Ability::Seccomp))
         .with(&[Feature::MemoryLimited], &mounting_with(Ability::LimitMemory))
         .with(&[Feature::CpuLimited], &mounting_with(Ability::LimitCpu))
         .with(&[Feature::ProcessesLimited], &mounting_with(Ability::LimitProcesses))

@@ -6,7 +6,7 @@ use sandbox_core::{
     Ability, CgroupView, Console, Filesystem, Granted, HostFacts, IdMap, InsidePath, Isolation,
     KeptCapabilities, Loopback, Missing, Mount, MountFlag, MountPoint, Namespace, NewFilesystem,
     Note, OverlayMarks, Plan, Recursion, Root, SandboxConfig, Session, Setting, Standing, Step,
-    Support, User, UserNamespace, Writable, minimal_dev, protect_host, set_ids,
+    Support, User, UserNamespace, Writable, build_profile, minimal_dev, protect_host, set_ids,
 };
 
 use crate::cover;
@@ -364,6 +364,9 @@ impl Planner<'_> {
             Support::Yes => self.push(Step::BlockTerminalInput),
             Support::No(_) => self.plan.exec.session = Session::New,
         }
+        let (step, note) = build_profile(self.config, self.host);
+        self.plan.steps.extend(step);
+        self.plan.notes.extend(note);
         self.push(match (&self.config.cwd, &self.config.root) {
             (Some(path), _) => Step::ChangeDirectory(path.clone()),
             (None, _) if !config.process.cwd_candidates.is_empty() => {

@@ -3,8 +3,8 @@
 use sandbox_core::{
     Capability, ConfigError, Environment, Feature, Filesystem, InsidePath, Isolation,
     KeptCapabilities, Limits, Mount, MountFlag, Policy, ProcessSettings, Recursion, SandboxConfig,
-    SandboxConfigBuilder, SeccompProgram, SelectError, Setting, Support, User, UserNamespace,
-    WhyNot, negotiate,
+    SandboxConfigBuilder, Seccomp, SeccompProgram, SelectError, Setting, Support, User,
+    UserNamespace, WhyNot, negotiate,
 };
 use sandbox_sys::{RunError, probe};
 
@@ -94,7 +94,7 @@ fn demand(feature: Feature, world: &World<'_>) -> Result<Option<SandboxConfig>, 
         | Feature::CgroupUndefined
         | Feature::UserNamespaceUndefined
         | Feature::CapabilitiesNone
-        | Feature::SeccompNone
+        | Feature::SeccompDefault
         | Feature::ProcessPlain => Ok(base()),
         Feature::UtsIsolated => Ok(base().uts(Isolation::Isolated)),
         Feature::CgroupIsolated => Ok(base().cgroup(Isolation::Isolated)),
@@ -105,7 +105,9 @@ fn demand(feature: Feature, world: &World<'_>) -> Result<Option<SandboxConfig>, 
             Ok(base().capabilities(KeptCapabilities::Only(some)))
         }
         Feature::CapabilitiesAll => Ok(base().capabilities(KeptCapabilities::All)),
-        Feature::SeccompPrograms => Ok(base().seccomp(allow_everything()?)),
+        Feature::SeccompNone => Ok(base().seccomp(Seccomp::None)),
+        Feature::SeccompBuild => Ok(base().seccomp(Seccomp::Build)),
+        Feature::SeccompPrograms => Ok(base().seccomp_program(allow_everything()?)),
         Feature::ProcessSpecial => {
             let mut process = ProcessSettings::default();
             process.locks = vec![InsidePath::absolute("/etc/marker", "locks")?];

@@ -6,16 +6,20 @@ use super::Finding;
 
 /// `core <- sys <- {chroot, luc} <- sandboxlib <- cli`, `core <- image <- cli`, and `luc <- drop-ins`: nothing points back, backends never
 /// import each other. A crate that isn't here may depend on all of them.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("sandbox-core", &[]),
-    ("sandbox-sys", &["sandbox-core"]),
+    ("sandbox-seccomp", &[]),
+    ("sandbox-sys", &["sandbox-core", "sandbox-seccomp"]),
     ("sandbox-chroot", &["sandbox-core", "sandbox-sys"]),
     ("sandbox-luc", &["sandbox-core", "sandbox-sys"]),
     ("sandbox-image", &["sandbox-core"]),
-    ("sandbox-testkit", &["sandbox-core", "sandbox-sys"]),
+    ("sandbox-testkit", &["sandbox-core", "sandbox-seccomp", "sandbox-sys"]),
     ("sandbox-drop-ins", &["sandbox-core", "sandbox-sys", "sandbox-luc"]),
     ("sandboxlib", &["sandbox-core", "sandbox-sys", "sandbox-luc", "sandbox-chroot"]),
-    ("sandbox-cli", &["sandbox-core", "sandbox-image", "sandbox-sys", "sandboxlib"]),
+    (
+        "sandbox-cli",
+        &["sandbox-core", "sandbox-image", "sandbox-seccomp", "sandbox-sys", "sandboxlib"],
+    ),
 ];
 
 /// What a registry shows of a crate.

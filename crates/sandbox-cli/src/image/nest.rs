@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 
 use sandbox_core::{
     CgroupView, CommandLine, Environment, Hostname, Input, Isolation, KeptCapabilities, Output,
-    SandboxConfig, Standing, TimeOut, User, UserNamespace,
+    SandboxConfig, Seccomp, Standing, TimeOut, User, UserNamespace,
 };
 use sandbox_sys::{HeldSignals, SandboxChild, SetUp};
 
@@ -90,6 +90,8 @@ pub(super) fn start(
     (config.stdin, config.stdout) = (Input::Inherit, Output::Inherit);
     config.stderr = Output::Inherit;
     config.capabilities = KeptCapabilities::All;
+    // What runs in it has filters of its own.
+    config.seccomp = Seccomp::None;
     config.process.descriptors = descriptors;
     config.time_out = time_out;
     config.env.set.insert(INSIDE.into(), "1".into());

@@ -14,8 +14,8 @@ use sandbox_core::{
     BackendName, Capabilities, Capability, CaptureLimit, CommandLine, Environment, Feature,
     Filesystem, First, Hostname, Inherit, Input, InsidePath, Isolation, KeptCapabilities, Limits,
     ListenPid, Loopback, Missing, Mount, MountFlag, MountPoint, Obstacle, Output, OverlayUpper,
-    ProcessSettings, Recursion, Root, SandboxConfig, SeccompProgram, Session, Setting, Support,
-    TimeOut, User, UserNamespace, WhyNot, Writable,
+    ProcessSettings, Recursion, Root, SandboxConfig, Seccomp, SeccompProgram, Session, Setting,
+    Support, TimeOut, User, UserNamespace, WhyNot, Writable,
 };
 
 pub(crate) const BACKEND: BackendName = BackendName::new("test-backend");
@@ -97,8 +97,7 @@ fn filesystem() -> impl Strategy<Value = Filesystem> {
 }
 
 /// What is rarely set.
-fn odd_settings() -> impl Strategy<Value = (KeptCapabilities, Vec<SeccompProgram>, ProcessSettings)>
-{
+fn odd_settings() -> impl Strategy<Value = (KeptCapabilities, Seccomp, ProcessSettings)> {
     let capabilities = subsequence(Capability::all().collect::<Vec<_>>(), 0..4);
     let capabilities = prop_oneof![
         Just(KeptCapabilities::Nothing),
@@ -126,7 +125,11 @@ fn odd_settings() -> impl Strategy<Value = (KeptCapabilities, Vec<SeccompProgram
             process.descriptors.retain(|number| *number > 5);
             process
         });
-    (capabilities, vec(program, 0..2), process)
+    let seccomp = prop_oneof![
+        select(vec![Seccomp::Default, Seccomp::Build, Seccomp::None]),
+        vec(program, 0..2).prop_map(Seccomp::Programs),
+    ];
+    (capabilities, seccomp, process)
 }
 
 pub(crate) fn mount() -> impl Strategy<Value = Mount> {

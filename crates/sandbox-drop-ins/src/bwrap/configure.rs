@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use sandbox_core::{
     CommandLine, Feature, Filesystem, First, Input, InsidePath, Isolation, Mount, MountFlag,
-    Output, Policy, Root, SandboxConfig, SeccompProgram, Session, Setting, User, UserNamespace,
+    Output, Policy, Root, SandboxConfig, Seccomp, SeccompProgram, Session, Setting, User,
+    UserNamespace,
 };
 
 use super::args::Read;
@@ -86,9 +87,11 @@ pub(super) fn configure(
         config.user = User::Ids { uid, gid };
     }
     config.capabilities = kept(&request.capabilities, caller.root);
+    // As the original: no filter but those that are given.
+    config.seccomp = Seccomp::None;
     for number in &request.filters {
         let filter = content("--seccomp", *number, read)?;
-        config.seccomp.push(SeccompProgram::new(filter)?);
+        config.seccomp.add(SeccompProgram::new(filter)?);
     }
     config.hostname.clone_from(&request.hostname);
     config.env = variables(request.variables, request.chdir.as_ref(), &caller.environment);

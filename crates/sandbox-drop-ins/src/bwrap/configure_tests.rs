@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 use sandbox_core::{
-    Filesystem, First, Isolation, KeptCapabilities, Policy, Root, SandboxConfig, Session, Setting,
-    User, UserNamespace,
+    Filesystem, First, Isolation, KeptCapabilities, Policy, Root, SandboxConfig, Seccomp, Session,
+    Setting, User, UserNamespace,
 };
 
 use super::{Caller, check, configure, policy};
@@ -68,7 +68,8 @@ fn content_is_read() {
     let mounts = config("--file 3 /a true").unwrap().extra_mounts;
     let (content, mode) = (b"three".to_vec(), Some(0o666));
     assert_eq!(mounts[0].filesystem, Filesystem::File { content, mode });
-    assert_eq!(config("--seccomp 4 true").unwrap().seccomp.len(), 1);
+    assert_eq!(config("--seccomp 4 true").unwrap().seccomp.programs().len(), 1);
+    assert_eq!(config("true").unwrap().seccomp, Seccomp::None);
     assert!(matches!(config("--seccomp 5 true"), Err(BwrapError::Config(_))));
     let error = config("--bind-data 9 /a true").unwrap_err().to_string();
     assert!(error.starts_with("--bind-data 9: "), "{error}");

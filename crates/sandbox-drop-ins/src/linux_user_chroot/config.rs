@@ -6,7 +6,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use sandbox_core::{
     Capability, CommandLine, ConfigError, Filesystem, First, Input, InsidePath, Isolation,
-    KeptCapabilities, Loopback, Mount, MountFlag, Output, Recursion, Root, SandboxConfig,
+    KeptCapabilities, Loopback, Mount, MountFlag, Output, Recursion, Root, SandboxConfig, Seccomp,
 };
 
 use super::arguments::{MountOption, Options};
@@ -77,11 +77,11 @@ pub(super) fn config(
         let kept = KEPT.iter().map(Capability::named).collect::<Result<BTreeSet<_>, _>>()?;
         config.capabilities = KeptCapabilities::Only(kept);
     }
-    match options.filter {
-        -1 => {}
-        0 => config.seccomp.push(seccomp_v0::program()?),
+    config.seccomp = match options.filter {
+        -1 => Seccomp::None,
+        0 => Seccomp::Programs(vec![seccomp_v0::program()?]),
         _ => return Err(Failure::UnknownProfile),
-    }
+    };
     config.stdin = Input::Inherit;
     config.stdout = Output::Inherit;
     config.stderr = Output::Inherit;

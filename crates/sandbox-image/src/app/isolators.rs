@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sandbox_core::{Capability, KeptCapabilities, Limits, SeccompProgram};
+use sandbox_core::{Capability, KeptCapabilities, Limits, Seccomp, SeccompProgram};
 
 use super::error::AppError;
 use super::model::{App, Isolator};
@@ -51,7 +51,7 @@ pub enum Strictness {
 #[derive(Debug)]
 pub(super) struct Effects {
     pub(super) capabilities: KeptCapabilities,
-    pub(super) seccomp: Vec<SeccompProgram>,
+    pub(super) seccomp: Seccomp,
     pub(super) limits: Limits,
     pub(super) reports: Vec<IsolatorReport>,
 }
@@ -67,7 +67,7 @@ pub(super) fn effects(
     let usual = if uid == 0 { kept(default.clone()) } else { KeptCapabilities::Nothing };
     let mut effects = Effects {
         capabilities: usual,
-        seccomp: Vec::new(),
+        seccomp: Seccomp::default(),
         limits: Limits::default(),
         reports: Vec::new(),
     };
@@ -152,7 +152,8 @@ impl Effects {
         &mut self,
         (program, report): (Option<SeccompProgram>, IsolatorReport),
     ) -> IsolatorReport {
-        self.seccomp.extend(program);
+        // What the image says takes the place of what is done by default.
+        self.seccomp = program.map_or(Seccomp::None, |program| Seccomp::Programs(vec![program]));
         report
     }
 }

@@ -16,8 +16,8 @@ use super::host_path::host_path;
 use super::image::{PWD, image};
 use super::kernel::Depth;
 use super::places::{Place, Places};
+use super::profile;
 use super::program::{Act, FileAct, Op, ProcessAct, Program, Target, TargetKind, map_line};
-use super::terminal;
 use crate::error::SpawnError;
 use crate::words::c_string;
 
@@ -34,7 +34,7 @@ pub(super) fn steps(steps: &[Step]) -> Result<Program, SpawnError> {
 }
 
 fn steps_of(steps: &[Step], exec: Option<&Exec>) -> Result<Program, SpawnError> {
-    let mut compiler = Compiler { exec, ..Compiler::default() };
+    let mut compiler = Compiler { exec, steps, ..Compiler::default() };
     for step in steps {
         if let Step::Reopen(path) = step {
             let slot = compiler.reopened.len();
@@ -64,6 +64,7 @@ fn steps_of(steps: &[Step], exec: Option<&Exec>) -> Result<Program, SpawnError> 
 struct Compiler<'a> {
     /// What comes after the steps.
     exec: Option<&'a Exec>,
+    steps: &'a [Step],
     ops: Vec<Op>,
     step: u32,
     /// The slot of each held path.
@@ -157,8 +158,13 @@ impl Compiler<'_> {
             Step::LastUserNamespace => {
                 Act::Write { path: c"/proc/sys/user/max_user_namespaces", content: b"0".into() }
             }
-            // There is nothing to refuse.
-            Step::BlockTerminalInput if !terminal::is_there() => return Ok(()),
+            Step::BlockTerminalInput | Step::BuildProfile(_) => {
+                match profile::filter(step, self.steps)? {
+                    Some(filter) => Act::Process(ProcessAct::Filter(filter)),
+                    // There is nothing to refuse, or another step does it.
+                    None => return Ok(()),
+                }
+            }
             step => match (self.bind(step)?, self.file(step)?, process(step)?) {
                 (Some(act), ..) => act,
                 (None, Some(act), _) => Act::File(act),
@@ -270,7 +276,6 @@ fn process(step: &Step) -> io::Result<Option<ProcessAct>> {
             ProcessAct::KeepCapabilities(kept.iter().fold(0, |bits, one| bits | 1 << one.number()))
         }
         Step::NoNewPrivileges => ProcessAct::NoNewPrivileges,
-        Step::BlockTerminalInput => ProcessAct::BlockTerminalInput,
         _ => return Ok(None),
     }))
 }

@@ -30,6 +30,7 @@ mod places;
 mod probe;
 mod process;
 mod process_acts;
+mod profile;
 mod program;
 mod protocol;
 #[allow(unsafe_code, reason = "system calls, in assembly")]
@@ -37,7 +38,6 @@ mod raw;
 mod spawn;
 mod stack;
 mod table;
-mod terminal;
 mod trees;
 mod undo;
 mod why;

@@ -5,8 +5,8 @@ use std::io;
 use caps::{CapSet, Capability};
 use nix::unistd::{getegid, geteuid};
 use sandbox_core::{
-    Ability, HostFacts, IdMap, InsidePath, Limits, MountFlag, Namespace, NewFilesystem, Obstacle,
-    OverlayMarks, Platform, Standing, Step, Support, WhyNot,
+    Ability, HostFacts, IdMap, InsidePath, KeptCapabilities, Limits, MountFlag, Namespace,
+    NewFilesystem, Obstacle, OverlayMarks, Platform, Standing, Step, Support, WhyNot,
 };
 
 use super::calls::Calls;
@@ -85,7 +85,8 @@ impl Prober {
             Ability::Mqueue => self.filesystem(&[Mount, Ipc], NewFilesystem::Mqueue),
             Ability::Overlay => self.overlay(),
             Ability::Seccomp => {
-                let steps = [Step::NoNewPrivileges, Step::BlockTerminalInput];
+                let profile = Step::BuildProfile(KeptCapabilities::Nothing);
+                let steps = [Step::NoNewPrivileges, profile];
                 support(attempt(&[], &steps), &[], "installing a seccomp filter")
             }
             Ability::MemfdExec => memfd_exec(),

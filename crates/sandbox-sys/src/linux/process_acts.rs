@@ -5,7 +5,6 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::kernel::{self, Errno};
 use super::program::{ProcessAct, Program};
-use super::terminal;
 
 impl ProcessAct {
     /// Does it. `caller` is a pidfd of the caller.
@@ -34,7 +33,7 @@ impl ProcessAct {
             Self::DropCapabilities => drop_all(),
             Self::KeepCapabilities(kept) => keep(*kept),
             Self::NoNewPrivileges => kernel::process_control(libc::PR_SET_NO_NEW_PRIVS, 1),
-            Self::BlockTerminalInput => kernel::filter_system_calls(terminal::FILTER),
+            Self::Filter(filter) => kernel::filter_system_calls(filter),
         }
     }
 }

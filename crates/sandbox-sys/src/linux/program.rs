@@ -146,7 +146,8 @@ pub(super) enum ProcessAct {
     /// A bit for each capability, by its number.
     KeepCapabilities(u64),
     NoNewPrivileges,
-    BlockTerminalInput,
+    /// Is held to this filter, as is all that it starts.
+    Filter(Vec<libc::sock_filter>),
 }
 
 /// A directory or an empty file that is made where it is missing.

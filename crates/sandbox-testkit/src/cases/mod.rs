@@ -20,6 +20,7 @@ mod odd_callers;
 mod privileges;
 mod processes;
 mod root;
+mod seccomp;
 mod sockets;
 mod special;
 mod streams;
@@ -50,6 +51,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         ids::CASES,
         privileges::CASES,
         special::CASES,
+        seccomp::CASES,
         sockets::CASES,
         limits::CASES,
         lifecycle::CASES,

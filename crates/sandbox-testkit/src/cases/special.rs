@@ -254,8 +254,8 @@ fn no_sysinfo() -> Check<SeccompProgram> {
 }
 
 fn filter(w: &World<'_>) -> Check {
-    same("inside", w.says(w.probe("sysinfo").seccomp(no_sysinfo()?))?, "ERANGE")?;
-    let twice = w.probe("sysinfo").seccomp(no_sysinfo()?).seccomp(no_sysinfo()?);
+    same("inside", w.says(w.probe("sysinfo").seccomp_program(no_sysinfo()?))?, "ERANGE")?;
+    let twice = w.probe("sysinfo").seccomp_program(no_sysinfo()?).seccomp_program(no_sysinfo()?);
     same("twice", w.says(twice)?, "ERANGE")
 }
 
@@ -264,13 +264,16 @@ fn without_filter(w: &World<'_>) -> Check {
 }
 
 fn filter_of_pid_1(w: &World<'_>) -> Check {
-    same("inside", w.says(first(w, "sysinfo").seccomp(no_sysinfo()?))?, "ERANGE")
+    same("inside", w.says(first(w, "sysinfo").seccomp_program(no_sysinfo()?))?, "ERANGE")
 }
 
 fn unsound(w: &World<'_>) -> Check {
     // No return at its end.
     let program = SeccompProgram::new(instruction(0x20, 0, 0, 0))?;
-    w.refuses_naming(w.probe("exit 0").seccomp(program), &["seccomp filter", "Invalid argument"])
+    w.refuses_naming(
+        w.probe("exit 0").seccomp_program(program),
+        &["seccomp filter", "Invalid argument"],
+    )
 }
 
 fn kept(names: &[&str]) -> Check<KeptCapabilities> {

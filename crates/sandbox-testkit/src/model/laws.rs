@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sandbox_core::{
     Ability, CgroupView, HostFacts, Isolation, KeptCapabilities, Loopback, Namespace, Plan,
-    SandboxConfig, Session, Standing, Step, User, UserNamespace,
+    SandboxConfig, Seccomp, Session, Standing, Step, Support, User, UserNamespace,
 };
 
 use super::Wrong;
@@ -64,7 +64,7 @@ fn phase(step: &Step, gate: bool) -> Option<Phase> {
         Step::Lock(_) => Phase::Locks,
         Step::NoNewPrivileges => Phase::NoNew,
         Step::DropCapabilities | Step::KeepCapabilities(_) => Phase::Capabilities,
-        Step::BlockTerminalInput => Phase::Filter,
+        Step::BlockTerminalInput | Step::BuildProfile(_) => Phase::Filter,
         Step::ChangeDirectory(_) | Step::KeepDirectory | Step::FirstDirectory(_) => {
             Phase::Directory
         }
@@ -124,7 +124,15 @@ pub(super) fn check(plan: &Plan, config: &SandboxConfig, facts: &HostFacts) -> R
     let exec = &plan.exec;
     law(exec.command == config.command, "another command")?;
     law(exec.env == config.env, "another environment")?;
-    law(exec.seccomp == config.seccomp, "other filters")?;
+    law(exec.seccomp == config.seccomp.programs(), "other filters")?;
+    let can = facts.can(Ability::Seccomp) == Support::Yes;
+    let profile = match config.seccomp {
+        Seccomp::Build => true,
+        Seccomp::Default => can,
+        _ => false,
+    };
+    let steps = count(&|s| matches!(s, Step::BuildProfile(kept) if *kept == config.capabilities));
+    law(steps == usize::from(profile), "the build profile is not as asked")?;
     law(
         exec.descriptors == config.process.descriptors.iter().copied().collect::<Vec<_>>(),
         "descriptors",

@@ -245,7 +245,7 @@ pub(crate) fn tame(backend: &dyn Backend, mut config: SandboxConfig) -> SandboxC
     }
     config.capabilities = KeptCapabilities::Nothing;
     config.user_namespace = UserNamespace::Undefined;
-    config.seccomp = Vec::new();
+    config.seccomp = sandbox_core::Seccomp::None;
     config.process = sandboxlib::ProcessSettings::default();
     if config.processes == Isolation::Isolated {
         config.processes = Isolation::Undefined;

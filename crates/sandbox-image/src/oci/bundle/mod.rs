@@ -18,7 +18,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sandbox_core::{
-    CommandLine, Filesystem, Hostname, InsidePath, Mount, Root, SandboxConfig, UserNamespace,
+    CommandLine, Filesystem, Hostname, InsidePath, Mount, Root, SandboxConfig, Seccomp,
+    UserNamespace,
 };
 use serde_json::Value;
 
@@ -118,7 +119,7 @@ impl Bundle {
         let linux = top.object("linux")?;
         let seccomp = linux::linux(linux, &mut config, hosts, &mut told)?;
         if let Some(profile) = &seccomp {
-            config.seccomp = filters::filters(profile, &mut told)?;
+            config.seccomp = Seccomp::Programs(filters::filters(profile, &mut told)?);
         }
         if config.user_namespace == UserNamespace::Undefined {
             config.groups = process.groups;
