@@ -35,7 +35,7 @@ fn answer(program: &[Instruction], abi: u32, number: u32, arguments: [u64; 6]) -
             0x15 => at += usize::from(if word == k { jt } else { jf }),
             0x35 => at += usize::from(if word >= k { jt } else { jf }),
             0x06 => return k,
-            other => panic!("code {other}"),
+            other => unreachable!("code {other}"),
         }
     }
 }
