@@ -7,6 +7,8 @@ use std::fs;
 use super::spawn::is_dumpable;
 use sandbox_core::{Missing, Namespace, NewFilesystem, Obstacle, Recursion, Step, WhyNot};
 
+use crate::words;
+
 const USERNS_CLONE: &str = "/proc/sys/kernel/unprivileged_userns_clone";
 const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 
@@ -255,6 +257,9 @@ pub(super) fn memfd_noexec() -> bool {
 pub(super) fn child_hint(errno: i32) -> Option<String> {
     if matches!(errno, libc::ENOMEM | libc::EBUSY) {
         return Some("its limit is less than a sandbox needs".to_owned());
+    }
+    if errno == libc::EAGAIN {
+        return words::exec_hint(errno);
     }
     if errno == libc::ENOENT {
         let hint = "without processes = isolated this takes /proc/thread-self/children, proc(5)";
