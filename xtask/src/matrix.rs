@@ -140,6 +140,11 @@ fn compare(
     let mut wrong = Vec::new();
     for (cell, result) in results {
         match result {
+            // One that is run on request may not have been looked at yet: then only a failure is wrong.
+            Ok(outcomes) if !expected.knows(*cell) => {
+                let failed = outcomes.iter().filter(|(_, outcome)| outcome.word == "failed");
+                wrong.extend(failed.map(|(name, o)| format!("{cell}: {name}: failed: {}", o.note)));
+            }
             Ok(outcomes) => {
                 let differences = expected.differences(*cell, outcomes);
                 wrong.extend(differences.into_iter().map(|text| format!("{cell}: {text}")));
@@ -202,7 +207,10 @@ impl Stage {
         suite.args(cell.kernel.arguments());
         suite.current_dir(&self.dir).env("TMPDIR", self.dir.join("tmp"));
         // A skip is compared here, with what is expected of this very cell.
-        suite.env_remove("SANDBOX_TEST_MUST_RUN").stdin(Stdio::null());
+        suite
+            .env_remove("SANDBOX_TEST_BY_MATRIX")
+            .env_remove("SANDBOX_TEST_MUST_RUN")
+            .stdin(Stdio::null());
         let output = command::output(&mut suite)?;
         let text = String::from_utf8_lossy(&output.stdout);
         let outcomes = parse(&text);
@@ -296,7 +304,7 @@ mod tests {
     #[test]
     fn every_cell_is_expected() {
         let expected = Expected::read().unwrap();
-        for cell in Cell::all() {
+        for cell in Cell::all().filter(|cell| cell.when() == When::Always) {
             assert!(expected.knows(cell), "{cell}");
         }
     }

@@ -11,6 +11,8 @@ pub(crate) fn run(args: &[String]) -> Result {
     // Unit, property, whole-product and documentation tests, as cargo reports them.
     let mut cargo = workspace::cargo();
     cargo.args(["test", "--workspace"]).args(args).env("SANDBOX_TEST_SKIPS", &skips);
+    // The conformance suite comes with the matrix below.
+    cargo.env("SANDBOX_TEST_BY_MATRIX", "1");
     let tests = command::run(&mut cargo);
     let matrix = matrix::run(&[]);
     let skipped = fs::read_to_string(&skips).unwrap_or_default();

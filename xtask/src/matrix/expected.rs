@@ -108,7 +108,7 @@ impl Expected {
         text
     }
 
-    #[cfg(test)]
+    /// Whether anything is expected of a cell.
     pub(super) fn knows(&self, cell: Cell) -> bool {
         self.cells.contains_key(&cell.to_string())
     }
