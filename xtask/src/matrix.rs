@@ -2,8 +2,9 @@
 
 mod cell;
 mod expected;
+mod page;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -79,7 +80,8 @@ pub(crate) fn run(args: &[String]) -> Result {
                 expected.learn(*cell, outcomes);
             }
         }
-        return expected.write();
+        expected.write()?;
+        return page::write(&expected, &names(&results));
     }
     compare(&expected, &results)
 }
@@ -125,10 +127,20 @@ fn print_escapes(results: &[(Cell, std::result::Result<Outcomes, String>)]) {
 
 /// Of the attacks: tried, held, refused as declared, skipped.
 fn escapes(outcomes: &Outcomes) -> [usize; 4] {
-    let attacks = || outcomes.iter().filter(|(name, _)| name.starts_with("escape-"));
+    let attacks = || outcomes.iter().filter(|(name, _)| page::is_attack(name));
     let [held, lost, refused, skipped] = ["passed", "failed", "refused", "skipped"]
         .map(|word| attacks().filter(|(_, outcome)| outcome.word == word).count());
     [held + lost, held, refused, skipped]
+}
+
+/// The names of all cases: every cell has them all.
+fn names(results: &[(Cell, std::result::Result<Outcomes, String>)]) -> BTreeSet<String> {
+    results
+        .iter()
+        .filter_map(|(_, result)| result.as_ref().ok())
+        .flat_map(BTreeMap::keys)
+        .cloned()
+        .collect()
 }
 
 /// Names every cell that cannot run, and every case that is not as expected.
@@ -158,6 +170,7 @@ fn compare(
             }
         }
     }
+    wrong.extend(page::difference(expected, &names(results)));
     if wrong.is_empty() {
         println!("every case is as expected");
         return Ok(());

@@ -130,7 +130,8 @@ impl Expected {
         wanted == outcome.word || (varies && either(wanted) && either(&outcome.word))
     }
 
-    fn wanted(&self, cell: Cell, name: &str) -> &str {
+    /// What a case is to come to in a cell.
+    pub(super) fn wanted(&self, cell: Cell, name: &str) -> &str {
         self.cells.get(&cell.to_string()).map_or("passed", |exceptions| {
             exceptions.by_name.get(name).unwrap_or(&exceptions.default)
         })
