@@ -8,7 +8,9 @@ use sandbox_seccomp::{Denial, Group, Rules, Test, When};
 
 fn condition(when: &When) -> String {
     let test = if when.test == Test::In { "in" } else { "not in" };
-    let values: Vec<_> = when.values.iter().map(ToString::to_string).collect();
+    // Flags are written in hexadecimal.
+    let value = |value: &u32| if *value < 100 { value.to_string() } else { format!("{value:#x}") };
+    let values: Vec<_> = when.values.iter().map(value).collect();
     format!(" `if {} {test} {}`", when.argument, values.join(" "))
 }
 
