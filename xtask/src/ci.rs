@@ -29,6 +29,7 @@ const BUILDS: &[&str] = &[
     "xtask demo debian",
     "xtask demo debian --package zlib",
     "xtask demo images",
+    "xtask demo profile --required",
 ];
 
 /// What is run beside them.

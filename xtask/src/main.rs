@@ -38,6 +38,7 @@ usage: cargo xtask COMMAND [OPTIONS]
                            [--package hello|zlib] [--fresh] [--mirror URL]
   demo images            images of that tree, made by this project, umoci, tar and buildah, run as
                            root and as a user [--mirror URL]
+  demo profile           builds and their tools, held to the build profile [--required]
   image TREE OUT.aci     an App Container image of a tree [--compress none|gzip]
                            --manifest FILE | --name NAME --exec 'PROGRAM [ARG]...'
   test                   everything that can be tested on this machine

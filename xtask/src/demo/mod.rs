@@ -5,6 +5,7 @@ pub(crate) mod debian_tree;
 mod hello;
 mod images;
 pub(crate) mod probe;
+mod profile;
 mod report;
 
 use crate::Result;
@@ -14,8 +15,10 @@ pub(crate) fn run(args: &[String]) -> Result {
         None => hello::run(),
         Some((kind, rest)) if kind == "debian" => debian::run(rest),
         Some((kind, rest)) if kind == "images" => images::run(rest),
+        Some((kind, rest)) if kind == "profile" => profile::run(rest),
         Some((other, _)) => {
-            Err(format!("no demo '{other}': leave it out, or say 'debian' or 'images'").into())
+            let kinds = "leave it out, or say 'debian', 'images' or 'profile'";
+            Err(format!("no demo '{other}': {kinds}").into())
         }
     }
 }

@@ -73,7 +73,7 @@ fn user_namespace_refused() -> WhyNot {
 fn container(action: &str) -> WhyNot {
     WhyNot::new(
         Obstacle::Disabled,
-        format!("{action} is refused by a seccomp filter, as containers have it"),
+        format!("{action} is refused, perhaps by a seccomp filter as containers have it"),
     )
     .remedy("allow it in the container's seccomp profile, or run outside of the container")
 }
