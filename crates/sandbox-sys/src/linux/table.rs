@@ -12,6 +12,8 @@ pub(super) fn each_mount_of(
     tree: i32,
     mut action: impl FnMut(i32) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
+    // Its own mount is what the descriptor is on: in a file, nothing can be looked up.
+    action(tree)?;
     let base = kernel::path_of(tree)?;
     let file = kernel::open(c"/proc/thread-self/mountinfo", libc::O_RDONLY)?;
     let mut lines = Lines::of(file);
@@ -22,6 +24,9 @@ pub(super) fn each_mount_of(
                 else {
                     continue;
                 };
+                if below == b"/" {
+                    continue;
+                }
                 if let Err(errno) = at(tree, id, below, &mut action) {
                     break Err(errno);
                 }
