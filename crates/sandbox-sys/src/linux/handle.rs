@@ -132,6 +132,11 @@ pub(super) fn hung_up() -> io::Result<OwnedFd> {
     Ok(pipe2(OFlag::O_CLOEXEC).map(|(end, _)| end)?)
 }
 
+/// kill(2) of the process with a number.
+pub(super) fn signal_number(pid: u32, signal: i32) -> nix::Result<()> {
+    raw_kill(Pid::from_raw(i32::try_from(pid).map_err(|_| Errno::ESRCH)?), signal)
+}
+
 /// kill(2)
 #[allow(unsafe_code, reason = "nix has no numbers of signals here")]
 fn raw_kill(pid: Pid, signal: i32) -> nix::Result<()> {

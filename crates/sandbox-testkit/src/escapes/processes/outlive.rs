@@ -202,7 +202,8 @@ fn state(pid: u32) -> Check<Option<char>> {
 }
 
 fn stop_undefined(w: &World<'_>) -> Check {
-    let config = w.probe("stop-supervisor , sleep 20000").processes(Isolation::Undefined);
+    let config =
+        w.probe("sleep 200 , stop-supervisor , sleep 20000").processes(Isolation::Undefined);
     let child = w.start(config)?;
     let mut stopped = false;
     for _ in 0..200 {
