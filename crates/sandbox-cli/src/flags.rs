@@ -139,7 +139,7 @@ pub(crate) struct IsolationFlags {
     /// Nothing can be written
     #[arg(long, conflicts_with = "writable")]
     pub(crate) read_only: bool,
-    /// System calls refused: build (default), none, or a file
+    /// System calls refused: build (default), none, a file
     #[arg(long, value_name = "RULES")]
     pub(crate) seccomp: Option<OsString>,
 }
