@@ -47,8 +47,9 @@ Examples:
     run-sandbox --doctor
 
 Exit status: the command's own; 128+N if signal N killed it; 124 if its time was
-over and it ended when asked; 125 if the sandbox could not be made, or run-sandbox was used wrongly; 126 if the command cannot be
-executed; 127 if it was not found.";
+over and it ended when asked; 125 if the sandbox could not be made, or
+run-sandbox was used wrongly; 126 if the command cannot be executed; 127 if it
+was not found.";
 
 /// Run a command partly isolated; what is not asked for is not isolated.
 #[derive(Debug, Clone, Parser)]
@@ -139,7 +140,7 @@ pub(crate) struct IsolationFlags {
     /// Nothing can be written
     #[arg(long, conflicts_with = "writable")]
     pub(crate) read_only: bool,
-    /// System calls refused: build (default), none, or a file
+    /// System calls refused: build (default), none, a file
     #[arg(long, value_name = "RULES")]
     pub(crate) seccomp: Option<OsString>,
 }

@@ -150,7 +150,7 @@ pub(super) fn open_base(base: Option<&Path>) -> Result<Base, PlaceError> {
     // Whoever may rename what is in it could put another tree in the place of the one that is run. A
     // group is often the user's own.
     if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
-        return Err(PlaceError::Open { path: base.path, mode: mode.as_raw_mode() & 0o7777 });
+        return Err(PlaceError::Open { path: base.path, mode: beneath::permissions(&stat) });
     }
     Ok(base)
 }
