@@ -26,28 +26,23 @@ fn quoted(page: &str) -> BTreeSet<String> {
     prose.join("").split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The names of all conformance cases, which are of the form `subject/promise`.
+/// The names of all conformance cases, which are of the form `subject/promise`. Those of attacks are in
+/// their page, which the matrix holds against the suite.
 fn cases() -> BTreeSet<String> {
+    let folder = workspace().join("crates/sandbox-testkit/src/cases");
     let mut names = BTreeSet::new();
-    let mut folders = vec![workspace().join("crates/sandbox-testkit/src/cases")];
-    folders.push(workspace().join("crates/sandbox-testkit/src/escapes"));
-    while let Some(folder) = folders.pop() {
-        for file in fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(path).unwrap();
-            for after in text.split("Case::new(").skip(1) {
-                names.extend(after.split('"').nth(1).map(str::to_owned));
-            }
-            // Attacks of a kind are made by macros.
-            let attacks = text.split("\"escape-").skip(1).filter_map(|rest| rest.split('"').next());
-            names.extend(attacks.map(|name| format!("escape-{name}")));
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for after in text.split("Case::new(").skip(1) {
+            names.extend(after.split('"').nth(1).map(str::to_owned));
         }
     }
     assert!(names.len() > 100, "{} cases", names.len());
+    let page = read("docs/escapes.md");
+    let attacks = page.lines().filter_map(|line| line.strip_prefix("| escape-")?.split(' ').next());
+    let attacks: Vec<_> = attacks.map(|name| format!("escape-{name}")).collect();
+    assert!(attacks.len() > 200, "{} attacks", attacks.len());
+    names.extend(attacks);
     names
 }
 
@@ -100,17 +95,6 @@ fn the_cases_that_hold_promises_exist() {
                 assert!(cases.contains(&text), "{page} names {text}, which is no case");
             }
         }
-    }
-}
-
-#[test]
-fn every_attack_is_in_the_table() {
-    let page = read("docs/escapes.md");
-    let cases = cases();
-    let attacks: Vec<_> = cases.iter().filter(|name| name.starts_with("escape-")).collect();
-    assert!(attacks.len() > 150, "{} attacks", attacks.len());
-    for name in attacks {
-        assert!(page.contains(&format!("| {name} |")), "docs/escapes.md lacks {name}");
     }
 }
 
